@@ -1,0 +1,1 @@
+"""Drivers: each file speaks the language of one instrument family."""

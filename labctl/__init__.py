@@ -1,0 +1,1 @@
+"""labctl: instrument control for analog memristor crossbars, on a bench or on its twin."""

@@ -1,0 +1,227 @@
+"""The bench file: instruments, envelope, die and twin of one bench, in TOML.
+
+Unknown keys and tables are refused; every message names file, line, key, what was found and what would be right.
+Reading it opens nothing and sends nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+
+from labctl import plugins
+from labctl.errors import BenchFileError, UnitError, UnknownNameError, nearest
+from labctl.levels import G_MAX
+from labctl.units import Amperes, Seconds, Siemens, Volts, parse_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+DEFAULT_BENCH = Path(__file__).parent / "benches" / "default.toml"
+"""The packaged bench."""
+
+_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_\-\"']+)\s*=")
+
+
+class _Table(BaseModel):
+    """A table of the bench file: no unknown key, no NaN, never changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+
+class BenchTable(_Table):
+    """`[bench]`: what the bench is called, and which VISA library serves it.
+
+    `visa` is "pyvisa-py" (the default), "system" for the vendor's library, or a path to one.
+    """
+
+    name: str = Field(min_length=1)
+    visa: str = "pyvisa-py"
+
+
+class InstrumentEntry(_Table):
+    """`[instruments.NAME]`: which driver speaks to which address.
+
+    A driver that needs more keys declares a subclass of this as its `Settings`.
+    """
+
+    driver: str
+    address: str = Field(min_length=1)
+    expect: str | None = None
+
+
+class EnvelopeTable(_Table):
+    """`[envelope]`: what this die may ever see. A limit that is not positive would allow anything."""
+
+    voltage: Annotated[Volts, Field(gt=0)]
+    read_voltage: Annotated[Volts, Field(gt=0)]
+    cell_current: Annotated[Amperes, Field(gt=0)]
+    line_current: Annotated[Amperes, Field(gt=0)]
+    pulse_width: Annotated[Seconds, Field(gt=0)]
+    pulses_per_cell: Annotated[float, Field(gt=0)]
+
+
+class DieTable(_Table):
+    """`[die]`: which die, and how many rows and columns it has."""
+
+    id: str = Field(min_length=1)
+    rows: int = Field(ge=1, le=512)
+    columns: int = Field(ge=1, le=512)
+
+
+def _wires(text: object) -> str:
+    """Return the words of `wires`, or refuse what means nothing to any twin."""
+    if isinstance(text, str) and text not in ("ideal", "metal"):
+        try:
+            if parse_quantity(text, "ohm") < 0:
+                raise ValueError("a resistance a segment cannot be negative")
+        except UnitError:
+            raise ValueError(
+                f"{text!r} is neither 'ideal' nor 'metal' nor a resistance a segment like '0.5 ohm'"
+            ) from None
+    return str(text)
+
+
+class TwinTable(_Table):
+    """`[twin]`: what the twin simulates; used with the twin only.
+
+    `wires` is "ideal", "metal" or a resistance a segment; `g_max` (S) scales the device's profile.
+    """
+
+    device: str = "ru-azo"
+    wires: Annotated[str, BeforeValidator(_wires)] = "ideal"
+    front_end: Literal["ideal", "board"] = "ideal"
+    calibration: Literal["factory", "none"] = "factory"
+    g_max: Annotated[Siemens, Field(gt=0)] = G_MAX
+
+
+class BenchFile(_Table):
+    """A whole bench file."""
+
+    bench: BenchTable
+    instruments: dict[str, SerializeAsAny[InstrumentEntry]] = Field(min_length=1)
+    envelope: EnvelopeTable
+    die: DieTable
+    twin: TwinTable = TwinTable()
+
+
+def load_bench(path: Path | None = None, twin: Mapping[str, str] | None = None) -> BenchFile:
+    """Return the bench that a file describes.
+
+    Args:
+        path: the TOML file; None reads the packaged bench.
+        twin: keys of the `[twin]` table that the command line overrides.
+
+    Raises:
+        BenchFileError: if the file is missing, is not TOML, or a key is unknown, missing or wrong.
+        UnknownNameError: if a driver or an overridden key does not exist.
+    """
+    file = path or DEFAULT_BENCH
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BenchFileError(f"cannot read the bench file {file}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise BenchFileError(f"the bench file {file} is not UTF-8 text") from None
+    return read_bench(text, file.name, twin)
+
+
+def read_bench(text: str, file: str, twin: Mapping[str, str] | None = None) -> BenchFile:
+    """Return the bench that `text` describes; `file` is its name in messages. See `load_bench`."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BenchFileError(f"{file} is not TOML: {error}") from None
+    source = _Source(file, text, frozenset(twin or ()))
+    for key, value in (twin or {}).items():
+        if key not in TwinTable.model_fields:
+            raise UnknownNameError("key of the [twin] table", key, TwinTable.model_fields)
+        if isinstance(table := data.setdefault("twin", {}), dict):
+            table[key] = value
+    _read_instruments(data, source)
+    try:
+        return BenchFile.model_validate(data)
+    except ValidationError as error:
+        raise source.refusal(error, BenchFile) from None
+
+
+def _read_instruments(data: dict[str, Any], source: _Source) -> None:
+    """Replace each `[instruments.NAME]` by what its driver's own settings make of it."""
+    tables: object = data.get("instruments")
+    if not isinstance(tables, dict):
+        return
+    for name, table in cast("dict[str, Any]", tables).items():
+        driver: object = cast("dict[str, Any]", table).get("driver") if isinstance(table, dict) else None
+        if not isinstance(driver, str):
+            continue
+        settings = cast("type[InstrumentEntry]", plugins.load(plugins.DRIVERS, driver).Settings)
+        try:
+            data["instruments"][name] = settings.model_validate(table)
+        except ValidationError as error:
+            raise source.refusal(error, settings, ("instruments", name)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The text of a bench file, for messages that point into it."""
+
+    file: str
+    text: str
+    overridden: frozenset[str]
+
+    def refusal(self, error: ValidationError, model: type[BaseModel], prefix: tuple[str, ...] = ()) -> BenchFileError:
+        """Return one thing that `error` complains of, in one line: a misspelt key rather than the key it leaves out."""
+        complaints = error.errors(include_url=False)
+        first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
+        location = (*prefix, *(str(part) for part in first["loc"]))
+        return BenchFileError(f"{self._place(location)}: {self._complaint(first, location, model)}")
+
+    def _place(self, location: tuple[str, ...]) -> str:
+        if location[:1] == ("twin",) and location[-1] in self.overridden:
+            return f"--twin {location[-1]}"
+        line = _line_of(self.text, location)
+        return f"{self.file} line {line}, {'.'.join(location)}" if line else f"{self.file}, {'.'.join(location)}"
+
+    def _complaint(self, first: ErrorDetails, location: tuple[str, ...], model: type[BaseModel]) -> str:
+        match first["type"]:
+            case "extra_forbidden":
+                near = nearest(location[-1], _keys(model, first["loc"][:-1]))
+                return f"unknown key {location[-1]!r}; " + (f"did you mean {near!r}?" if near else "remove it")
+            case "missing":
+                return "this key is missing"
+            case "value_error":
+                return str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
+            case _:
+                found = "" if isinstance(first["input"], dict) else f", not {first['input']!r}"
+                return first["msg"].replace("Input should be", "must be") + found
+
+
+def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the table at `location` inside `model`."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return []
+        model = field.annotation
+    return list(model.model_fields)
+
+
+def _line_of(text: str, location: tuple[str, ...]) -> int | None:
+    """Return the line, from 1, on which the key or the table of `location` stands."""
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := _TABLE.match(line):
+            table = tuple(part.strip().strip("\"'") for part in match[1].split("."))
+            if table == location:
+                return number
+        elif (match := _KEY.match(line)) and (*table, match[1].strip("\"'")) == location:
+            return number
+    return None

@@ -1,0 +1,191 @@
+"""The commands that a person types; `labctl --help` imports neither numpy nor pydantic nor pyvisa nor Qt."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from labctl import plugins
+from labctl.errors import InputError, InterruptedRunError, LabctlError, nearest
+from labctl.neighbours import check_neighbours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(
+    name="labctl",
+    help="Instrument control for analog memristor crossbars, on a bench or on its twin.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
+Data = Annotated[Path, typer.Option("--data", help="Folder of the runs.")]
+RunName = Annotated[str | None, typer.Argument(help="A run folder, its id or its beginning; without it the newest.")]
+
+
+@app.callback()
+def labctl(
+    show_traceback: Annotated[bool, typer.Option("--traceback", help="Print the traceback of an error, too.")] = False,
+) -> None:
+    """Instrument control for analog memristor crossbars, on a bench or on its twin."""
+    # The option is read where errors are caught (`main`), also when it stands behind the command.
+
+
+@app.command("run")
+def run_command(
+    protocol: Annotated[str, typer.Argument(help="What to run; `labctl protocols` lists them.")],
+    bench: Annotated[Path | None, typer.Option(help="The bench file; without it the packaged bench.")] = None,
+    backend: Annotated[str | None, typer.Option(help="twin or hardware; with --bench hardware is the default.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Every run of the twin with the same seed is the same.")] = 0,
+    twin: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Overrides a key of [twin].")] = None,
+    die: Annotated[Path | None, typer.Option(help="The twin's die, loaded when it exists, saved at the end.")] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Let the twin write down what truly happened.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Open the live window.")] = False,
+    data: Data = Path("runs"),
+    note: Annotated[str, typer.Option(help="A remark for the manifest.")] = "",
+    operator: Annotated[str, typer.Option(help="Who runs it; without it the user of this computer.")] = "",
+    json: Json = False,
+) -> None:
+    """Run a protocol."""
+    from labctl.backend import BackendOptions
+    from labctl.commands import carry_out
+    from labctl.engine import RunRequest
+
+    request = RunRequest(
+        protocol=protocol,
+        settings=_pairs("--set", settings),
+        bench=bench,
+        backend=backend,
+        twin=_pairs("--twin", twin),
+        options=BackendOptions(seed=seed, die=die, audit=audit),
+        data=data,
+        note=note,
+        operator=operator,
+    )
+    raise typer.Exit(carry_out(request, live=live, json=json))
+
+
+@app.command("protocols")
+def protocols_command(
+    name: Annotated[str | None, typer.Argument(help="A protocol; its parameters are shown.")] = None,
+    json: Json = False,
+) -> None:
+    """List protocols, or the parameters of one."""
+    from labctl.commands import show_protocols
+
+    show_protocols(name, json=json)
+
+
+@app.command("drivers")
+def drivers_command(
+    name: Annotated[str | None, typer.Argument(help="A driver; its bench file keys are shown.")] = None,
+    json: Json = False,
+) -> None:
+    """List drivers, or the bench file keys of one."""
+    from labctl.commands import show_drivers
+
+    show_drivers(name, json=json)
+
+
+@app.command("live")
+def live_command(
+    run: RunName = None,
+    screenshot: Annotated[Path | None, typer.Option(help="Render the window into this PNG file instead.")] = None,
+    data: Data = Path("runs"),
+) -> None:
+    """Open a window that follows a run; closing it never touches the run."""
+    from labctl.live import app as live_app
+    from labctl.run_reader import find_run
+
+    folder = find_run(data, run)
+    if screenshot is not None:
+        live_app.screenshot(folder, screenshot)
+    else:
+        raise typer.Exit(live_app.show(folder))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code: the one place where errors become words."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    wants_traceback = "--traceback" in arguments
+    try:
+        code = _invoke([argument for argument in arguments if argument != "--traceback"])
+    except Exception as error:  # noqa: BLE001 (whatever escapes is a bug of ours, and says so)
+        code = _complain(error, as_json="--json" in arguments)
+        if wants_traceback:
+            traceback.print_exc()
+    except KeyboardInterrupt:
+        code = _complain(InterruptedRunError(signal.SIGINT), as_json="--json" in arguments)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Run one command; return its exit code."""
+    check_neighbours()
+    for name in plugins.names(plugins.COMMANDS):
+        command = plugins.load(plugins.COMMANDS, name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    try:
+        code = app(arguments, prog_name="labctl", standalone_mode=False)
+    except Exit as ended:
+        return ended.exit_code
+    except Abort:
+        raise KeyboardInterrupt from None
+    except TyperException as error:
+        raise InputError(_usage(error.format_message(), arguments)) from None
+    return code if isinstance(code, int) else 0
+
+
+def _usage(message: str, arguments: list[str]) -> str:
+    """Return what is wrong with a command line, with the nearest command where there is one."""
+    commands = [command.name or "" for command in app.registered_commands]
+    commands += [group.name or "" for group in app.registered_groups]
+    near = nearest(arguments[0], commands) if arguments and arguments[0] not in commands else None
+    return f"{message.rstrip('.')}; " + (f"did you mean {near!r}?" if near else "see `labctl --help`")
+
+
+def _complain(error: BaseException, as_json: bool) -> int:
+    """Say what went wrong in one line; return the exit code that it stands for."""
+    from labctl.console import complain, error_json, print_json
+
+    kind, message, code, run = type(error).__name__, str(error), 70, None
+    if isinstance(error, LabctlError):
+        code, run = error.exit_code, error.run
+    else:
+        message = f"a bug of ours: {kind}: {message}; --traceback shows where"
+    if isinstance(error, InterruptedRunError):
+        code = 128 + error.signal_number
+    complain(message)
+    if as_json:
+        print_json(error_json(kind, message, run))
+    return code
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """Return NAME=VALUE options as a mapping.
+
+    Raises:
+        InputError: for one without "=", or a name given twice.
+    """
+    pairs: dict[str, str] = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"{option} {text!r}: write it NAME=VALUE")
+        if name in pairs:
+            raise InputError(f"{option} {name} is given twice")
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,114 @@
+"""What the commands do, once it is known what was typed; imported only when a command runs."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+from labctl import engine, plugins
+from labctl.console import print_json, print_lines, summary_lines, table
+from labctl.progress import ProgressWatcher
+from labctl.protocol import Protocol, list_parameters
+from labctl.units import format_quantity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labctl.bench import Driver
+    from labctl.engine import RunRequest, RunResult
+
+
+def carry_out(request: RunRequest, live: bool, json: bool) -> int:
+    """Run a protocol with progress on stderr and the summary on stdout; return the exit code."""
+    with ProgressWatcher(_open_window if live else None) as watcher:
+        result = engine.run(request, watcher)
+    if json:
+        print_json(_result_json(result))
+    else:
+        print_lines(_result_lines(result))
+    return 0 if result.passed else 1
+
+
+def show_protocols(name: str | None, json: bool) -> None:
+    """Print the protocols there are, or the parameters of one."""
+    if name is None:
+        titles = {known: _protocol(known).title for known in plugins.names(plugins.PROTOCOLS)}
+        if json:
+            print_json({"protocols": [{"name": known, "title": title} for known, title in titles.items()]})
+        else:
+            print_lines(table(list(titles.items())))
+        return
+    protocol = _protocol(name)
+    parameters = list_parameters(protocol.parameters)
+    if json:
+        entries = [asdict(parameter) for parameter in parameters]
+        print_json({"name": protocol.name, "title": protocol.title, "parameters": entries})
+        return
+    rows = [("parameter", "unit or form", "range", "default", "")]
+    rows += [(entry.name, entry.form, entry.range, entry.default, entry.description) for entry in parameters]
+    print_lines([f"{protocol.name}: {protocol.title}", "", *table(rows)])
+
+
+def show_drivers(name: str | None, json: bool) -> None:
+    """Print the drivers there are, or the bench file keys of one."""
+    if name is None:
+        titles = {known: _first_line(_driver(known)) for known in plugins.names(plugins.DRIVERS)}
+        if json:
+            print_json({"drivers": [{"name": known, "title": title} for known, title in titles.items()]})
+        else:
+            print_lines(table(list(titles.items())))
+        return
+    driver = _driver(name)
+    keys = {
+        key: "" if field.is_required() else str(field.default) for key, field in driver.Settings.model_fields.items()
+    }
+    if json:
+        print_json({"name": name, "title": _first_line(driver), "keys": keys})
+        return
+    rows = [("key", "default"), *((key, default or "must be given") for key, default in keys.items())]
+    print_lines([f"{name}: {_first_line(driver)}", "", *table(rows)])
+
+
+def _protocol(name: str) -> Protocol[Any, Any]:
+    return cast("Protocol[Any, Any]", plugins.load(plugins.PROTOCOLS, name))
+
+
+def _driver(name: str) -> type[Driver]:
+    return cast("type[Driver]", plugins.load(plugins.DRIVERS, name))
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def _result_json(result: RunResult) -> dict[str, Any]:
+    return {
+        "run": str(result.folder),
+        "protocol": result.protocol,
+        "backend": result.backend,
+        "passed": result.passed,
+        "summary": asdict(result.summary) if result.summary is not None else {},
+        "bench_time": result.bench_time,
+        "wall_time": result.wall_time,
+    }
+
+
+def _result_lines(result: RunResult) -> list[str]:
+    times = f"bench time {format_quantity(result.bench_time, 's')}, wall time {format_quantity(result.wall_time, 's')}"
+    return [
+        f"{result.protocol} on the {result.backend} backend: {'passed' if result.passed else 'did not pass'}; {times}",
+        *summary_lines(result.summary),
+    ]
+
+
+def _open_window(folder: Path) -> None:
+    """Open the live window in a process of its own, out of reach of this terminal's Ctrl-C."""
+    subprocess.Popen(  # noqa: S603 (our own interpreter, and a path we made)
+        [sys.executable, "-m", "labctl", "live", str(folder)],
+        stdin=subprocess.DEVNULL,
+        start_new_session=sys.platform != "win32",
+        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+    )

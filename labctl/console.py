@@ -1,0 +1,64 @@
+"""What commands print: a summary or one strict JSON object on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from labctl.records import columns
+from labctl.store import strict_json
+from labctl.units import format_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one strict JSON object on stdout: no NaN, no Infinity."""
+    print(json.dumps(strict_json(value), allow_nan=False))  # noqa: T201
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines for people on stdout."""
+    for line in lines:
+        print(line)  # noqa: T201
+
+
+def complain(message: str) -> None:
+    """Print one line on stderr; what an instrument said in it cannot move the cursor or add lines."""
+    words = "".join(character if character.isprintable() else " " for character in message)
+    print(f"labctl: {words}", file=sys.stderr)  # noqa: T201
+
+
+def error_json(kind: str, message: str, run: Path | None) -> dict[str, Any]:
+    """Return what `--json` prints on failure."""
+    return {"error": {"type": kind, "message": message}, "run": None if run is None else str(run)}
+
+
+def summary_lines(summary: Any) -> list[str]:
+    """Return a summary dataclass for people: a name, a value and its unit a line."""
+    if not is_dataclass(summary) or isinstance(summary, type):
+        return []
+    values = asdict(summary)
+    return [f"  {column.name:<20} {_worded(values[column.name], column.unit)}" for column in columns(type(summary))]
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of text with their columns aligned; the last column runs free."""
+    if not rows:
+        return []
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
+    return [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    ]
+
+
+def _worded(value: Any, unit: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g} {unit}".strip() if unit in ("", "levels") else format_quantity(value, unit)
+    return str(value)

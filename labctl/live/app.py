@@ -1,0 +1,78 @@
+"""Opening the live window of a run, or making a picture of it. Qt is loaded here, when it is asked for."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from labctl.backend import WallClock
+from labctl.live.follow import Follower
+from labctl.live.qt import application, require_display, require_qt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
+
+PICTURE = (1200, 800)
+"""Width and height of a picture in pixels."""
+
+
+def show(folder: Path) -> int:
+    """Follow a run folder in a window until the window is closed; takes the process it is called in.
+
+    Ctrl-C closes the window, too. The run is only read.
+
+    Args:
+        folder: the run folder; the run may be starting, running or over.
+
+    Returns:
+        The exit code of the process.
+
+    Raises:
+        StoreError: if `folder` is not a run folder.
+        InputError: if there is no Qt or no display; says what to install or to do.
+    """
+    follower = Follower(folder, WallClock().now)
+    require_qt()
+    require_display()
+    app = application()
+    from labctl.live.window import LiveWindow
+
+    window = LiveWindow(follower)
+
+    def close(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        window.close()
+
+    # Qt's loop is C: Python sees the signal at the window's next look at the run.
+    former = signal.signal(signal.SIGINT, close)
+    try:
+        window.show()
+        window.start()
+        return app.exec()
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def screenshot(folder: Path, file: Path) -> None:
+    """Write a PNG, 1200 x 800 pixels, of the live window of a run as it stands; needs no display.
+
+    Args:
+        folder: the run folder.
+        file: the picture; an existing one is overwritten.
+
+    Raises:
+        StoreError: if `folder` is not a run folder, or cannot be read.
+        InputError: if there is no Qt or no font, or `file` cannot be written.
+    """
+    follower = Follower(folder, WallClock().now)
+    require_qt()
+    _kept_alive = application("offscreen")
+    from labctl.live.picture import save_picture
+    from labctl.live.window import LiveWindow
+
+    window = LiveWindow(follower)
+    try:
+        window.refresh()
+        save_picture(window, PICTURE, file)
+    finally:
+        window.close()

@@ -1,0 +1,194 @@
+"""Following a run folder: reads what the store has gained since the last look, and disturbs nobody."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from labctl.errors import StoreError, UnitError
+from labctl.live.growing import GrowingColumn
+from labctl.live.pace import Pace
+from labctl.live.traces import choose_panels
+from labctl.run_reader import RunReader, RunState
+from labctl.store import DATABASE, MANIFEST
+from labctl.units import parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from labctl.live.traces import Panel
+    from labctl.records import Column
+
+_PATIENCE = 1.0
+"""How long (s) the store may be unreadable, as while it is being made, before the window says so."""
+
+
+@dataclass(slots=True)
+class Table:
+    """The records of one type.
+
+    Args:
+        columns: its fields.
+        last_id: of the record read last.
+        last: that record's values, in the order of `columns`; empty before the first.
+        step: of each record.
+        numbers: of each field that holds numbers.
+    """
+
+    columns: tuple[Column, ...]
+    last_id: int = 0
+    last: tuple[Any, ...] = ()
+    step: GrowingColumn = field(default_factory=GrowingColumn)
+    numbers: dict[str, GrowingColumn] = field(default_factory=dict[str, GrowingColumn])
+
+
+class Follower:
+    """What is known of one run.
+
+    Args:
+        folder: the run folder; its database may not be there yet.
+        now: the time in s, from any start; never goes back.
+
+    Raises:
+        StoreError: if `folder` is not a run folder.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], float]) -> None:
+        if not (folder / MANIFEST).is_file():
+            raise StoreError(f"{folder} is not a run folder: it has no {MANIFEST}")
+        self.folder = folder.absolute()
+        self.manifest: dict[str, Any] = {}
+        self.state = RunState("starting", "", {})
+        self.process_gone = False
+        self.steps = 0
+        self.bench_time = 0.0
+        self.tables: dict[str, Table] = {}
+        self.panels: tuple[Panel, ...] = ()
+        self.newest: Table | None = None
+        self.problem = ""
+        self.pace = Pace()
+        self._now = now
+        self._reader: RunReader | None = None
+        self._readable_at = now()
+
+    @property
+    def protocol(self) -> str:
+        """The protocol's name, from the manifest or else from the folder's."""
+        name = self.manifest.get("protocol")
+        if isinstance(name, str):
+            return name
+        parts = self.folder.name.split("_")
+        return parts[1] if len(parts) == 3 else self.folder.name
+
+    @property
+    def backend(self) -> str:
+        """What the run is done on, as "twin"; "" while it is unknown."""
+        name = _entry(self.manifest, "backend", "name")
+        return name if isinstance(name, str) else ""
+
+    @property
+    def total_steps(self) -> int | None:
+        """How many steps the run will have, if it is known."""
+        total = self.manifest.get("steps")
+        return total if isinstance(total, int) and total > 0 else None
+
+    @property
+    def tolerance(self) -> float | None:
+        """The tolerance of the run in levels, if its parameters have one."""
+        value = _entry(self.manifest, "parameters", "tolerance")
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return None
+        try:
+            tolerance = parse_number(str(value))
+        except UnitError:
+            return None
+        return tolerance if tolerance > 0 else None
+
+    def poll(self) -> bool:
+        """Read what is new; return whether there are new records or other plots."""
+        now = self._now()
+        try:
+            changed = self._read()
+        except StoreError as error:
+            self.close()
+            if (self.folder / DATABASE).exists() and now - self._readable_at > _PATIENCE:
+                self.problem = str(error)
+            return False
+        self._readable_at = now
+        self.problem = ""
+        self.pace.note(now, self.steps)
+        return changed
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _read(self) -> bool:
+        if self._reader is None:
+            self._reader = RunReader(self.folder)
+            self.manifest = self._reader.manifest
+        reader = self._reader
+        # The state comes first: once it is the last one, no record can follow what is read after it.
+        state = reader.state()
+        self.process_gone = state.state == "running" and self._is_gone() and reader.state() == state
+        changed = self._read_types(reader)
+        for name, table in self.tables.items():
+            changed = self._read_rows(reader, name, table) or changed
+        steps = reader.steps()
+        if steps != self.steps:
+            self.steps, self.bench_time = steps, reader.bench_time()
+        if state != self.state:
+            self.state = state
+            # A resumed run has another process; the next look reads its manifest.
+            self.close()
+        return changed
+
+    def _read_types(self, reader: RunReader) -> bool:
+        types = reader.record_types()
+        if types.keys() == self.tables.keys():
+            return False
+        for name, columns in types.items():
+            if name not in self.tables:
+                numbers = {column.name: GrowingColumn() for column in columns if column.type != "str"}
+                self.tables[name] = Table(columns, numbers=numbers)
+        self.panels = choose_panels(types)
+        return True
+
+    def _read_rows(self, reader: RunReader, name: str, table: Table) -> bool:
+        rows = reader.records(name, after=table.last_id)
+        if not rows:
+            return False
+        by_column = list(zip(*rows, strict=True))
+        table.step.extend(by_column[1])
+        for column, values in zip(table.columns, by_column[2:], strict=True):
+            if column.name in table.numbers:
+                table.numbers[column.name].extend(values)
+        table.last_id, table.last = rows[-1][0], rows[-1][2:]
+        self.newest = table
+        return True
+
+    def _is_gone(self) -> bool:
+        """Return whether the run's process is known to be dead; where that cannot be told for sure, it is not."""
+        pid, host = _entry(self.manifest, "process", "pid"), _entry(self.manifest, "process", "host")
+        # On Windows `os.kill` ends the process it is asked about.
+        if sys.platform == "win32" or not isinstance(pid, int) or pid <= 0 or host != platform.node():
+            return False
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            return False
+        return False
+
+
+def _entry(manifest: dict[str, Any], table: str, name: str) -> object:
+    """Return an entry of a table of the manifest; None where there is none."""
+    inner = manifest.get(table)
+    return cast("dict[str, Any]", inner).get(name) if isinstance(inner, dict) else None

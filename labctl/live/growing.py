@@ -1,0 +1,50 @@
+"""A column of numbers that grows at its end without being copied each time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_FIRST_ROOM = 1024
+_LARGEST = 1e150
+"""Beyond every quantity of a bench in its SI unit; the arithmetic of an axis would overflow."""
+
+
+class GrowingColumn:
+    """Numbers in the order they came; what cannot be drawn is kept as NaN, which a plot leaves out."""
+
+    def __init__(self) -> None:
+        self._room = np.empty(_FIRST_ROOM)
+        self._size = 0
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """All numbers, shape (n,): a view, valid until the next `extend`."""
+        return self._room[: self._size]
+
+    def extend(self, values: Sequence[object]) -> None:
+        """Append `values`; None, infinities and whatever is no number count as NaN."""
+        fresh = _numbers(values)
+        end = self._size + fresh.size
+        if end > self._room.size:
+            room = np.empty(max(end, 2 * self._room.size))
+            room[: self._size] = self.values
+            self._room = room
+        self._room[self._size : end] = fresh
+        self._size = end
+
+
+def _numbers(values: Sequence[object]) -> NDArray[np.float64]:
+    try:
+        fresh = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        # SQLite keeps text in a column of numbers if a foreign program has put it there.
+        fresh = np.array([value if isinstance(value, float) else np.nan for value in values], dtype=np.float64)
+    fresh[~(np.abs(fresh) < _LARGEST)] = np.nan
+    return fresh

@@ -1,0 +1,93 @@
+"""Text in the window: always plain, so that no record, error or file name is ever read as markup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from labctl.live.status import Figure
+    from labctl.live.theme import Theme
+
+Role = Literal["title", "heading", "text", "quiet", "figure", "chip"]
+
+
+def label(text: str, role: Role) -> QLabel:
+    """Return a label of plain text; `role` decides how it looks."""
+    made = QLabel()
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setProperty("role", role)
+    made.setText(text)
+    return made
+
+
+def set_text(shown: QLabel, text: str) -> None:
+    """Show `text`; a label that shows it already is not laid out again."""
+    if shown.text() != text:
+        shown.setText(text)
+
+
+class Figures(QWidget):
+    """Values under their captions, side by side or one below another.
+
+    Args:
+        per_row: how many stand side by side.
+    """
+
+    def __init__(self, per_row: int) -> None:
+        super().__init__()
+        self._per_row = per_row
+        self._shown: list[tuple[QLabel, QLabel]] = []
+        self._cells: list[QWidget] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(36)
+        self._grid.setVerticalSpacing(8)
+        self._grid.setColumnStretch(per_row, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+    def show_figures(self, figures: list[Figure]) -> None:
+        """Show these figures in place of the former ones."""
+        while len(self._shown) < len(figures):
+            self._add_cell()
+        for place, cell in enumerate(self._cells):
+            cell.setVisible(place < len(figures))
+        for figure, (caption, value) in zip(figures, self._shown, strict=False):
+            set_text(caption, figure.caption)
+            set_text(value, figure.value)
+
+    def _add_cell(self) -> None:
+        cell, caption, value = QWidget(), label("", "quiet"), label("", "figure")
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        value.setWordWrap(self._per_row == 1)
+        column = QVBoxLayout(cell)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        column.addWidget(caption)
+        column.addWidget(value)
+        place = len(self._cells)
+        self._grid.addWidget(cell, place // self._per_row, place % self._per_row)
+        self._cells.append(cell)
+        self._shown.append((caption, value))
+
+
+def style_sheet(theme: Theme) -> str:
+    """Return how the window's widgets look in `theme`."""
+    return f"""
+        QWidget#window {{ background: {theme.ground}; }}
+        QLabel {{ color: {theme.text}; background: transparent; font-size: 13px; }}
+        QLabel[role="title"] {{ font-size: 22px; font-weight: 600; }}
+        QLabel[role="heading"] {{ font-size: 13px; font-weight: 600; }}
+        QLabel[role="quiet"] {{ color: {theme.quiet}; font-size: 11px; }}
+        QLabel[role="figure"] {{ font-size: 15px; }}
+        QLabel[role="chip"] {{ color: {theme.card}; font-size: 13px; font-weight: 600;
+                               border-radius: 11px; padding: 4px 14px; }}
+        QFrame[role="card"] {{ background: {theme.card}; border: 1px solid {theme.line}; border-radius: 8px; }}
+        QProgressBar {{ background: {theme.line}; border: none; border-radius: 2px; max-height: 4px; }}
+        QProgressBar::chunk {{ border-radius: 2px; }}
+        QPushButton {{ color: {theme.tones["running"]}; background: transparent; font-size: 11px;
+                       border: 1px solid {theme.line}; border-radius: 4px; padding: 1px 8px; }}
+        QPushButton:hover, QPushButton:focus {{ border-color: {theme.tones["running"]}; }}
+    """

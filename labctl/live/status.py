@@ -1,0 +1,163 @@
+"""What the window says in words and figures about a run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from labctl.units import format_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.live.follow import Follower, Table
+    from labctl.records import Column
+
+_LONGEST = 300
+"""Characters shown of a text that comes from a record or an error."""
+_MOST_FIGURES = 12
+
+Tone = Literal["waiting", "running", "good", "attention", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state of a run in a word or two, and how it is to be taken."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value and what it is called."""
+
+    caption: str
+    value: str
+
+
+def verdict(follower: Follower) -> Verdict:
+    """Return the state of the run as it is: a run whose process is dead does not run."""
+    if follower.process_gone:
+        return Verdict("process gone", "bad")
+    state = follower.state.state
+    match state:
+        case "finished" if follower.state.detail.get("passed") is False:
+            return Verdict("finished, not passed", "attention")
+        case "finished":
+            return Verdict("finished", "good")
+        case "running":
+            return Verdict("running", "running")
+        case "starting":
+            return Verdict("starting", "waiting")
+        case "failed":
+            return Verdict("failed", "bad")
+        case _:
+            return Verdict(one_line(state), "attention")
+
+
+def progress(follower: Follower) -> list[Figure]:
+    """Return how far the run is, and how fast."""
+    total = follower.total_steps
+    figures = [Figure("step", f"{follower.steps:,}" + (f" of {total:,}" if total else ""))]
+    figures.append(Figure("bench time", duration(follower.bench_time)))
+    if follower.bench_time > 0 and follower.steps:
+        figures.append(Figure("rate on the bench", _rate(follower.steps / follower.bench_time)))
+    pace = follower.pace.rate()
+    if verdict(follower).tone == "running" and pace:
+        figures.append(Figure("rate as seen here", _rate(pace)))
+        if total and total > follower.steps:
+            figures.append(Figure("time left", f"about {duration((total - follower.steps) / pace)}"))
+    return figures
+
+
+def last_record(table: Table) -> list[Figure]:
+    """Return the values of the newest record."""
+    pairs = zip(table.columns, table.last, strict=False)
+    return [Figure(words(column.name), show_value(value, column)) for column, value in pairs][:_MOST_FIGURES]
+
+
+def summary(detail: dict[str, Any]) -> list[Figure]:
+    """Return the figures that belong to the state of a run: whether it passed, and its summary."""
+    return [Figure(words(name), _plain(value)) for name, value in _flat(detail)][:_MOST_FIGURES]
+
+
+def why_ended(detail: dict[str, Any]) -> str:
+    """Return the error that ended a run, or "" if there was none."""
+    error = detail.get("error")
+    if not isinstance(error, dict):
+        return one_line(error) if isinstance(error, str) else ""
+    message = cast("dict[str, Any]", error).get("message")
+    return one_line(message) if isinstance(message, str) else ""
+
+
+def show_value(value: object, column: Column) -> str:
+    """Return one value of a record with its unit; a dash for NaN."""
+    if isinstance(value, float | int) and column.type == "float":
+        if not math.isfinite(value):
+            return "–" if math.isnan(value) else str(value)
+        if column.unit == "levels":
+            return f"{value:+.3f} levels" if abs(value) < 1000 else f"{value:+,.0f} levels"
+        return format_quantity(value, column.unit).replace(f" u{column.unit}", f" µ{column.unit}")
+    if column.type == "bool" and value in (0, 1):
+        return "yes" if value else "no"
+    return _plain(value)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time for people: "180 ms", "42.3 s", "12 min 5 s", "3 h 20 min", "2 d 4 h"."""
+    if seconds < 1:
+        return format_quantity(seconds, "s", 3)
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24:,} d {hours % 24} h"
+
+
+def words(name: str) -> str:
+    """Return a field's name as it is read: "read_voltage" is "read voltage"."""
+    return one_line(name.replace("_", " "))
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line, cut to a length that fits."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _rate(per_second: float) -> str:
+    if per_second >= 10:
+        return f"{per_second:,.0f} steps/s"
+    if per_second >= 0.1:
+        return f"{per_second:.2g} steps/s"
+    return f"{per_second * 3600:.3g} steps/h"
+
+
+def _flat(detail: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    for name, value in detail.items():
+        if name == "error":
+            continue
+        if isinstance(value, dict):
+            yield from _flat(cast("dict[str, Any]", value))
+        else:
+            yield name, value
+
+
+def _plain(value: object) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return one_line(str(value))

@@ -1,0 +1,109 @@
+"""The live window: everything that is shown of one run, refreshed while it grows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QKeySequence, QPalette, QShortcut
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+from typing_extensions import override
+
+from labctl.live.body import Body
+from labctl.live.ending import Ending
+from labctl.live.header import Header
+from labctl.live.labels import style_sheet
+from labctl.live.status import one_line, verdict
+from labctl.live.theme import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QCloseEvent
+
+    from labctl.live.follow import Follower
+    from labctl.live.theme import Theme
+
+FRAME = 33
+"""Time in ms between two looks at a run that goes on: about 30 a second."""
+REST = 1000
+"""Time in ms between two looks at a run that has ended; it may yet be resumed."""
+
+
+class LiveWindow(QWidget):
+    """Shows what `follower` reads; `start` makes it look by itself, again and again."""
+
+    def __init__(self, follower: Follower) -> None:
+        super().__init__()
+        self.setObjectName("window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setWindowTitle(f"{one_line(follower.folder.name)} – labctl")
+        self.resize(1200, 800)
+        self._follower = follower
+        self.header, self.body, self.ending = Header(follower), Body(follower), Ending(follower)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(12)
+        column.addWidget(self.header)
+        column.addWidget(self.body, 1)
+        column.addWidget(self.ending)
+        self._column = column
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.refresh)
+        for key in (QKeySequence.StandardKey.Close, QKeySequence.StandardKey.Quit):
+            QShortcut(key, self).activated.connect(self.close)
+        self._theme = _system_theme()
+        self._apply_theme()
+
+    def start(self) -> None:
+        """Follow the run until the window is closed."""
+        self._timer.start(FRAME)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the run once, and show what has changed."""
+        follower = self._follower
+        panels, types = follower.panels, len(follower.tables)
+        changed = follower.poll()
+        if follower.panels != panels or len(follower.tables) != types:
+            self._replace_body()
+        if changed:
+            self.body.redraw()
+        self.header.refresh()
+        self.ending.refresh()
+        going = follower.problem or verdict(follower).tone in ("waiting", "running")
+        pause = FRAME if going else REST
+        if self._timer.interval() != pause:
+            self._timer.setInterval(pause)
+
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ThemeChange):
+            theme = _system_theme()
+            if theme is not self._theme:
+                self._theme = theme
+                self._apply_theme()
+
+    @override
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._timer.stop()
+        self._follower.close()
+        super().closeEvent(event)
+
+    def _replace_body(self) -> None:
+        body = Body(self._follower)
+        self._column.replaceWidget(self.body, body)
+        self.body.hide()
+        self.body.deleteLater()
+        self.body = body
+        body.apply(self._theme)
+
+    def _apply_theme(self) -> None:
+        self.setStyleSheet(style_sheet(self._theme))
+        self.header.apply(self._theme)
+        self.body.apply(self._theme)
+
+
+def _system_theme() -> Theme:
+    """Return the theme that fits the system's palette."""
+    ground = QGuiApplication.palette().color(QPalette.ColorRole.Window)
+    return DARK if ground.lightness() < 128 else LIGHT

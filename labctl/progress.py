@@ -1,0 +1,77 @@
+"""Progress of a run on stderr: bar, rate, time left, last values; quiet where stderr is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from typing_extensions import override
+
+from labctl.engine import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from rich.progress import Task
+
+
+class _Rate(ProgressColumn):
+    """Steps a second."""
+
+    @override
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f}/s" if task.speed else "")
+
+
+class ProgressWatcher(Watcher):
+    """Shows a run on stderr; use as a context manager.
+
+    Args:
+        on_begin: called with the run folder once it exists, as to open a window on it.
+    """
+
+    def __init__(self, on_begin: Callable[[Path], None] | None = None) -> None:
+        self._on_begin = on_begin
+        self._console = Console(stderr=True, markup=False, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[caption]}", markup=False),
+            console=self._console,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._progress.add_task("", caption="")
+        self._done = 0
+
+    def __enter__(self) -> ProgressWatcher:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    @override
+    def began(self, folder: Path, steps: int) -> None:
+        self._console.print(f"run {folder}", soft_wrap=True)
+        self._progress.update(self._task, total=steps, description="steps")
+        if self._on_begin is not None:
+            self._on_begin(folder)
+
+    @override
+    def step_done(self, caption: str) -> None:
+        if not self._progress.disable:
+            self._progress.update(self._task, advance=1, caption=caption)
+
+    @override
+    def said(self, message: str) -> None:
+        self._console.print(message, soft_wrap=True)

@@ -1,0 +1,167 @@
+"""How an experiment is declared: parameters, records, steps, summary.
+
+A protocol is a generator of typed records. It opens no file, draws nothing, catches nothing broad and waits only
+through the bench; the engine drives it, and sinks take what it yields.
+"""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import annotated_types
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from labctl.errors import ParameterError, UnknownNameError
+from labctl.limits import Envelope, WithinEnvelope
+from labctl.units import Unit, Written, YesNo, format_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pydantic.fields import FieldInfo
+
+    from labctl.bench import Bench, Die
+    from labctl.instruments import Instrument
+
+
+class Parameters(BaseModel):
+    """What a person may set of a protocol; every value is text until it is read here.
+
+    Every protocol has `quick`, which makes it small enough to be tried out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    quick: YesNo = False
+    """Run a small version of the experiment."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """A protocol yields this after the records of a step: the unit of progress, of durability and of resuming."""
+
+
+STEP_END = StepEnd()
+
+ParametersT = TypeVar("ParametersT", bound=Parameters)
+RecordT = TypeVar("RecordT")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a protocol makes of its records.
+
+    Args:
+        passed: whether the run meets the protocol's own criteria.
+        summary: a dataclass of figures; floats carry their unit as an annotation.
+    """
+
+    passed: bool
+    summary: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol(Generic[ParametersT, RecordT]):
+    """A declared experiment.
+
+    Args:
+        name: what a person types.
+        title: one line for the list.
+        parameters: the model of its parameters.
+        record: the dataclass of its records.
+        needs: the interfaces of the instruments that it asks.
+        check: refuses, with an InputError, parameters that make no sense on this die, before anything is sent.
+        steps: how many steps a run with these parameters has.
+        run: the experiment.
+        summarise: what the records of a whole run, in order, amount to.
+        caption: a few words on one record, for the progress line.
+    """
+
+    name: str
+    title: str
+    parameters: type[ParametersT]
+    record: type[RecordT]
+    needs: tuple[type[Instrument], ...]
+    check: Callable[[Die, Envelope, ParametersT], None]
+    steps: Callable[[ParametersT], int]
+    run: Callable[[Bench, ParametersT], Iterator[RecordT | StepEnd]]
+    summarise: Callable[[Sequence[RecordT], ParametersT], Outcome]
+    caption: Callable[[RecordT], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """A parameter as it is listed: name, form or unit, range, default, and what it does."""
+
+    name: str
+    form: str
+    range: str
+    default: str
+    description: str
+
+
+def read_parameters(model: type[ParametersT], settings: Mapping[str, str]) -> ParametersT:
+    """Return the parameters that `--set NAME=VALUE` options give.
+
+    Raises:
+        UnknownNameError: for a name that the protocol has not.
+        ParameterError: for a value that cannot be read or is out of range.
+    """
+    for name in settings:
+        if name not in model.model_fields:
+            raise UnknownNameError("parameter", name, model.model_fields)
+    try:
+        return model.model_validate(dict(settings))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = f"--set {first['loc'][0]}" if first["loc"] else "--set"
+        raise ParameterError(f"{place}: {_complaint(first['msg'])}, found {first['input']!r}") from None
+
+
+def check_parameters(parameters: Parameters, envelope: Envelope) -> None:
+    """Refuse parameters that the envelope does not allow.
+
+    Raises:
+        EnvelopeError: names the parameter.
+    """
+    for name, hint in typing.get_type_hints(type(parameters), include_extras=True).items():
+        for annotation in getattr(hint, "__metadata__", ()):
+            if isinstance(annotation, WithinEnvelope):
+                envelope.check(annotation.limit, getattr(parameters, name), f"--set {name}: a value")
+
+
+def list_parameters(model: type[Parameters]) -> list[ParameterInfo]:
+    """Return what can be set of a protocol, with units, ranges and defaults."""
+    return [_info(name, field) for name, field in model.model_fields.items()]
+
+
+def _info(name: str, field: FieldInfo) -> ParameterInfo:
+    form, text = "", str(field.default)
+    limits: list[str] = []
+    for annotation in field.metadata:
+        match annotation:
+            case Unit(symbol):
+                form, text = symbol, format_quantity(field.default, symbol)
+            case Written(written):
+                form = written
+                text = {True: "yes", False: "no"}[field.default] if isinstance(field.default, bool) else text
+            case annotated_types.Gt(gt=bound):
+                limits.append(f"> {bound}")
+            case annotated_types.Ge(ge=bound):
+                limits.append(f">= {bound}")
+            case annotated_types.Lt(lt=bound):
+                limits.append(f"< {bound}")
+            case annotated_types.Le(le=bound):
+                limits.append(f"<= {bound}")
+            case WithinEnvelope(limit):
+                limits.append(f"within the envelope's {limit}")
+            case _:
+                pass
+    form = form or " or ".join(map(str, typing.get_args(field.annotation)))
+    return ParameterInfo(name, form, ", ".join(limits), text, " ".join((field.description or "").split()))
+
+
+def _complaint(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should be", "it must be")

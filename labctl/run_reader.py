@@ -1,0 +1,166 @@
+"""Reading a run back, finished or still being written, without ever disturbing it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from labctl.errors import RunNotFoundError, StoreError
+from labctl.records import Column, columns
+from labctl.store import DATABASE, MANIFEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_FOLDER = re.compile(r"\d{8}T\d{6}Z_[a-z0-9-]+_[0-9a-f]{8}")
+"""What a run folder is called: UTC start, protocol, eight hexadecimal digits."""
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "float": lambda value: math.nan if value is None else value,
+    "int": int,
+    "bool": bool,
+    "str": str,
+}
+"""How SQLite's values become a field's again: it keeps NaN as NULL, and booleans as numbers."""
+RecordT = TypeVar("RecordT")
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """The state a run entered last.
+
+    Args:
+        state: running, finished, stopped or failed; "starting" before the first.
+        utc: when, ISO 8601.
+        detail: what belongs to it: the summary, the error.
+    """
+
+    state: str
+    utc: str
+    detail: dict[str, Any]
+
+
+class RunReader:
+    """Reads one run folder.
+
+    Raises:
+        StoreError: if the folder holds no run that can be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = _read_manifest(folder)
+        self._db = _open_read_only(folder / DATABASE)
+
+    def record_types(self) -> dict[str, tuple[Column, ...]]:
+        """Return the columns of each record type, by name."""
+        rows = self._rows("SELECT name, columns FROM record_type ORDER BY rowid")
+        return {name: tuple(Column(**column) for column in json.loads(text)) for name, text in rows}
+
+    def records(self, record_type: str, after: int = 0) -> list[tuple[Any, ...]]:
+        """Return the rows (id, step, fields...) of a record type whose id is larger than `after`, in order."""
+        self._known(record_type)
+        return self._rows(f'SELECT * FROM "{record_type}" WHERE id > ? ORDER BY id', (after,))  # noqa: S608
+
+    def column(self, record_type: str, name: str) -> list[Any]:
+        """Return one field of all records of a type, in order."""
+        if name not in [column.name for column in self._known(record_type)]:
+            raise StoreError(f"records of type {record_type!r} in {self.folder} have no field {name!r}")
+        return [value for (value,) in self._rows(f'SELECT "{name}" FROM "{record_type}" ORDER BY id')]  # noqa: S608
+
+    def typed(self, record_type: str, kind: type[RecordT]) -> list[RecordT]:
+        """Return all records of a type as the dataclass that wrote them, in order."""
+        if [column.name for column in self._known(record_type)] != [column.name for column in columns(kind)]:
+            raise StoreError(f"{self.folder} was written by another version of {kind.__name__}")
+        readers = [_READERS[column.type] for column in columns(kind)]
+        return [
+            kind(*(read(value) for read, value in zip(readers, row[2:], strict=True)))
+            for row in self.records(record_type)
+        ]
+
+    def steps(self) -> int:
+        """Return how many steps are done."""
+        return self._rows("SELECT COALESCE(MAX(number), 0) FROM step")[0][0]
+
+    def bench_time(self) -> float:
+        """Return the bench time (s) at the end of the last step."""
+        return self._rows("SELECT COALESCE(MAX(bench_time), 0.0) FROM step")[0][0]
+
+    def state(self) -> RunState:
+        """Return the state that the run entered last."""
+        rows = self._rows("SELECT state, utc, detail FROM state ORDER BY id DESC LIMIT 1")
+        return RunState(rows[0][0], rows[0][1], json.loads(rows[0][2])) if rows else RunState("starting", "", {})
+
+    def log(self) -> list[tuple[str, str]]:
+        """Return (UTC time, message) of everything written down, in order."""
+        return self._rows("SELECT utc, message FROM log ORDER BY id")
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._db.close()
+
+    def _known(self, record_type: str) -> tuple[Column, ...]:
+        types = self.record_types()
+        if record_type not in types:
+            raise StoreError(f"{self.folder} has no records of type {record_type!r}; it has {', '.join(types)}")
+        return types[record_type]
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot read {self.folder / DATABASE}: {error}") from None
+
+
+def find_run(data: Path, run: str | None) -> Path:
+    """Return the folder of a run.
+
+    Args:
+        data: where runs are kept.
+        run: a path, an id or its unique beginning; None: the newest.
+
+    Raises:
+        RunNotFoundError: if there is none, or more than one.
+    """
+    folders = sorted(path for path in data.absolute().glob("*") if _FOLDER.fullmatch(path.name) and path.is_dir())
+    if run is None:
+        if not folders:
+            raise RunNotFoundError(f"there are no runs in {data}; `labctl run write-verify` makes one")
+        return folders[-1]
+    if (Path(run) / MANIFEST).is_file():
+        return Path(run).absolute()
+    matches = [folder for folder in folders if folder.name.startswith(run) or folder.name.endswith(f"_{run}")]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise RunNotFoundError(f"{run!r} may be {matches[0].name} or {matches[1].name}; write more of it")
+    raise RunNotFoundError(f"there is no run {run!r} in {data}; name a run folder, or choose --data")
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder} is not a run folder: {error}") from None
+    if not isinstance(manifest, dict):
+        raise StoreError(f"{folder / MANIFEST} is not a manifest")
+    return cast("dict[str, Any]", manifest)
+
+
+def _open_read_only(path: Path) -> sqlite3.Connection:
+    """Open a database that another process may be writing; one on read-only media has no log left to look for."""
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            db = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
+            db.execute("SELECT COUNT(*) FROM record_type")
+        except sqlite3.Error as error:
+            failure = error
+        else:
+            return db
+    raise StoreError(f"cannot read {path}: {failure}")

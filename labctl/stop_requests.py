@@ -1,0 +1,59 @@
+"""Signals as requests: once means finish the step, twice means stop at once; clean-up is never broken off."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from labctl.errors import InterruptedRunError
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
+"""Ctrl-C, a polite kill, Ctrl-Break of a Windows console, a closed terminal; each system has some of them."""
+
+
+class StopRequests:
+    """Listens to signals while a run is under way; use as a context manager."""
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+        """The signal that asked to stop, if one did."""
+        self._count = 0
+        self._shielded = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequests:
+        if threading.current_thread() is threading.main_thread():
+            for name in _NAMES:
+                number = getattr(signal, name, None)
+                if number is not None:
+                    self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise if a stop was asked for; called where a step has ended.
+
+        Raises:
+            InterruptedRunError: carries the signal.
+        """
+        if self.signal_number is not None:
+            raise InterruptedRunError(self.signal_number)
+
+    def shield(self) -> None:
+        """Let nothing break off what follows: the way down runs to its end, however often Ctrl-C is hit."""
+        self._shielded = True
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._count += 1
+        self.signal_number = number
+        if self._count >= 2 and not self._shielded:
+            raise InterruptedRunError(number)

@@ -1,0 +1,202 @@
+"""Brings one cell to one level after another, and knows how sure it is.
+
+A burst aims by the learned gain and reads where the state went; far away one sample is enough to aim again, near by the
+read is as good as the tolerance asks. What is asked for and what becomes of it is declared in `write_verify.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labctl.errors import EquipmentError
+from labctl.instruments import Pulse
+from labctl.levels import LEVELS
+from protocols.cell_filter import CellFilter
+from protocols.read_noise import ReadNoise
+
+if TYPE_CHECKING:
+    from labctl.instruments import Cell, CellReadings, ProbeBoard, PulseReceipt
+    from labctl.levels import LevelScale
+    from protocols.cell_filter import Prior
+
+SURVEY_READS = 16
+"""Reads of a survey: their scatter is known to 18 %."""
+SURVEY_SAMPLES = 16
+"""Samples of each of them, about what a deciding read takes."""
+SURVEY_SPACING = LEVELS / 8
+"""Levels that one survey serves on either side."""
+READ_SHARE = 1 / 6
+"""Share of the tolerance that the noise of a deciding read may take: leaves room for the error itself."""
+FAR = 4.0
+"""A state known no better than this many tolerances is far: one sample is enough to aim again."""
+COUNT_MAX = 200
+"""Most pulses of one burst: with the widest pulse they stay below the 5 s that a board gives to one request."""
+TRIES = 4
+"""Bursts and extra reads together, in multiples of the bursts allowed: where a level that stays undecided ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """How levels are to be written.
+
+    Args:
+        tolerance: largest error of a written level (levels).
+        confidence: probability that a level called written is within it.
+        read_voltage: of the verifying reads (V).
+        potentiation: amplitude of pulses that raise the conductance (V).
+        depression: amplitude of pulses that lower it (V).
+        width_min: narrowest pulse (s).
+        width_max: widest pulse (s).
+        max_samples: most samples that one read averages.
+        max_bursts: bursts after which a level is given up.
+    """
+
+    tolerance: float
+    confidence: float
+    read_voltage: float
+    potentiation: float
+    depression: float
+    width_min: float
+    width_max: float
+    max_samples: int
+    max_bursts: int
+
+
+@dataclass(slots=True)
+class Cost:
+    """What a level has cost so far; `pulse_time` in s."""
+
+    bursts: int = 0
+    pulses: int = 0
+    reads: int = 0
+    samples: int = 0
+    pulse_time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where the cell stands when a level is done with; all in levels.
+
+    Args:
+        reading: the read that decided.
+        state: the estimate, which weighs that read with what was known before.
+        sigma: the estimate's standard deviation.
+        written: whether the tolerance is met with the confidence asked for.
+        cost: what it took.
+    """
+
+    reading: float
+    state: float
+    sigma: float
+    written: bool
+    cost: Cost
+
+
+class LevelWriter:
+    """Writes level after level into one cell; making one surveys the cell's read noise.
+
+    Args:
+        board: in an open session, armed.
+        scale: which conductance a level is.
+        cell: where.
+        aim: how well.
+        prior: what is assumed of the device until it is learned.
+
+    Raises:
+        EquipmentError: if a read of the cell is no measurement.
+    """
+
+    def __init__(self, board: ProbeBoard, scale: LevelScale, cell: Cell, aim: Aim, prior: Prior) -> None:
+        self._board = board
+        self._scale = scale
+        self._cell = cell
+        self._aim = aim
+        self._cost = Cost()
+        self._last_read = 0.0
+        self._decided = False
+        self._noise = ReadNoise(SURVEY_SAMPLES, SURVEY_SPACING)
+        self._filter = CellFilter(prior, *self._survey())
+        self.receipt: PulseReceipt | None = None
+        """What the board said of the last burst; None before the first."""
+
+    def write(self, level: int) -> Arrival:
+        """Bring the cell to `level`, or give up after `max_bursts`."""
+        for _ in range(TRIES * self._aim.max_bursts):
+            likely = self._is_likely(level)
+            if (likely and self._decided) or self._cost.bursts == self._aim.max_bursts:
+                break
+            distance = level - self._filter.state
+            smallest = self._filter.moves(self._aim.width_min, distance)
+            if likely or abs(distance) <= max(self._filter.sigma, smallest / 2):
+                self._look()
+            else:
+                self._burst(distance)
+        cost, self._cost = self._cost, Cost()
+        written = self._decided and self._is_likely(level)
+        return Arrival(self._last_read, self._filter.state, self._filter.sigma, written, cost)
+
+    def _is_likely(self, level: int) -> bool:
+        return self._filter.probability_within(level, self._aim.tolerance) >= self._aim.confidence
+
+    def _burst(self, distance: float) -> None:
+        """Move the state by `distance` levels and look where it went."""
+        aim = self._aim
+        time = self._filter.pulse_time(distance)
+        count = min(math.ceil(time / aim.width_max), COUNT_MAX)
+        width = round(min(max(time / count, aim.width_min), aim.width_max) * 1e9) * 1e-9
+        amplitude = aim.potentiation if distance > 0 else aim.depression
+        self._filter.predict(count * width, distance)
+        near = self._filter.sigma <= FAR * aim.tolerance
+        samples = self._samples() if near else 1
+        pulse = Pulse(self._cell, amplitude, width, count)
+        self.receipt, readings = self._board.pulse_read([pulse], aim.read_voltage, samples)
+        self._cost.bursts += 1
+        self._cost.pulses += count
+        self._cost.pulse_time += count * width
+        self._take(readings, samples, decides=near and self._noise.knows(self._filter.state))
+
+    def _look(self) -> None:
+        """Read without a pulse, well enough to decide."""
+        if self._noise.knows(self._filter.state):
+            samples = self._samples()
+            self._take(self._read(samples), samples, decides=True)
+        else:
+            self._filter.update(*self._survey())
+            self._decided = True
+
+    def _survey(self) -> tuple[float, float]:
+        """Learn the read noise where the cell stands; return the state read on the way, and its variance."""
+        reads = [self._level_of(self._read(SURVEY_SAMPLES)) for _ in range(SURVEY_READS)]
+        self._cost.reads += SURVEY_READS
+        self._cost.samples += SURVEY_READS * SURVEY_SAMPLES
+        self._noise.survey(reads)
+        state = sum(reads) / SURVEY_READS
+        self._last_read = state
+        return state, self._noise.variance(state, SURVEY_SAMPLES) / SURVEY_READS
+
+    def _samples(self) -> int:
+        return self._noise.samples_for(self._filter.state, READ_SHARE * self._aim.tolerance, self._aim.max_samples)
+
+    def _read(self, samples: int) -> CellReadings:
+        return self._board.read([self._cell], self._aim.read_voltage, samples)
+
+    def _take(self, readings: CellReadings, samples: int, decides: bool) -> None:
+        """Weigh a reading with what is known."""
+        self._cost.reads += 1
+        self._cost.samples += samples
+        self._last_read = self._level_of(readings)
+        self._filter.update(self._last_read, self._noise.variance(self._filter.state, samples))
+        self._decided = decides
+
+    def _level_of(self, readings: CellReadings) -> float:
+        """Return the level that a reading shows.
+
+        Raises:
+            EquipmentError: if the reading is no measurement: the run stops rather than pulse on a wrong figure.
+        """
+        if readings.saturated[0] or readings.in_compliance[0]:
+            what = "saturated its reader" if readings.saturated[0] else "was held back by the line's current limit"
+            raise EquipmentError(f"the read of {self._cell} {what}; lower read_voltage, or look for a short")
+        return self._scale.level(float(readings.current[0]) / readings.voltage)

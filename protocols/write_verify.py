@@ -1,0 +1,241 @@
+"""Program one cell to each of a list of levels, and verify each by averaged reads.
+
+A burst is one pulse (or, for long distances, a train of equal ones) whose width is computed from a gain learned on the
+fly; the read after it decides by how much to correct. A level is accepted when it is within `tolerance` of its target
+with the stated `confidence`, judged from reads whose number of samples follows the measured read noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from labctl.errors import ParameterError
+from labctl.instruments import Cell, ProbeBoard, PulseReceipt
+from labctl.levels import REFERENCE_VOLTAGE, parse_levels
+from labctl.limits import WithinEnvelope
+from labctl.protocol import STEP_END, Outcome, Parameters, Protocol
+from labctl.units import Count, Fraction, Levels, Seconds, Siemens, Volts, Written, format_quantity
+from protocols.cell_filter import Prior, probability_within
+from protocols.level_writer import Aim, Arrival, LevelWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from labctl.bench import Bench, Die
+    from labctl.levels import LevelScale
+    from labctl.limits import Envelope
+    from labctl.protocol import StepEnd
+
+GAIN_SPREAD = 0.3
+"""Relative spread of the first guess of a gain: ours; devices of another make differ more, and are learned, too."""
+QUICK_LEVELS = 64
+"""Levels of a quick run."""
+PASS_SHARE = 0.995
+"""Share of the levels that a passing run must have written."""
+
+
+class WriteVerifyParameters(Parameters):
+    """What a person may set of `write-verify`."""
+
+    levels: Annotated[tuple[int, ...], Written("all, N, a:b, a:b:step or a,b,c", parse_levels)] = Field(
+        default="all", validate_default=True
+    )
+    """Levels to write, in this order; 0 to 16519."""
+    row: Count = 0
+    """Row of the cell."""
+    column: Count = 0
+    """Column of the cell."""
+    tolerance: Annotated[Levels, Field(ge=0.1, le=1000)] = 0.5
+    """Largest error of a written level."""
+    confidence: Annotated[Fraction, Field(ge=0.5, le=0.9999)] = 0.995
+    """Probability that a level called written is within the tolerance."""
+    read_voltage: Annotated[Volts, WithinEnvelope("read_voltage"), Field(gt=0)] = REFERENCE_VOLTAGE
+    """Voltage of the verifying reads."""
+    potentiation: Annotated[Volts, WithinEnvelope("voltage"), Field(gt=0)] = 0.9
+    """Amplitude of the pulses that raise the conductance (published: 0.90 V)."""
+    depression: Annotated[Volts, WithinEnvelope("voltage"), Field(lt=0)] = -0.75
+    """Amplitude of the pulses that lower it (published: -0.75 V)."""
+    potentiation_width: Annotated[Seconds, WithinEnvelope("pulse_width"), Field(gt=0)] = 80e-9
+    """First guess of the width that raises by one level (published: 80 ns); learned from then on."""
+    depression_width: Annotated[Seconds, WithinEnvelope("pulse_width"), Field(gt=0)] = 65e-9
+    """First guess of the width that lowers by one level (published: 65 ns)."""
+    write_noise: Annotated[Levels, Field(gt=0, le=10)] = 0.1
+    """Scatter of a step of one level (published: 0.05 to 0.13)."""
+    max_samples: Annotated[Count, Field(ge=4, le=4096)] = 64
+    """Most samples that one read averages."""
+    max_bursts: Annotated[Count, Field(ge=1, le=1000)] = 16
+    """Bursts after which a level is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelWritten:
+    """One level, written and verified.
+
+    `conductance` is the deciding read; `estimate` weighs it with what was known before; `error` is the estimate's
+    distance from the target, `sigma` its standard deviation. `written` says that the tolerance is met with the
+    confidence asked for. `time` counts from the start of the run; `boot` and `delivered` are the board's counters.
+    """
+
+    row: int
+    column: int
+    level: int
+    target: Siemens
+    conductance: Siemens
+    estimate: Siemens
+    error: Levels
+    sigma: Levels
+    written: bool
+    bursts: int
+    pulses: int
+    reads: int
+    samples: int
+    pulse_time: Seconds
+    time: Seconds
+    boot: int
+    delivered: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteVerifySummary:
+    """What a run amounts to.
+
+    `error_rms` and `within_half_level` count the estimate's own uncertainty in: they are what the true errors are
+    expected to show. `error_max` is the largest estimated error.
+    """
+
+    levels: int
+    written: Fraction
+    within_half_level: Fraction
+    error_rms: Levels
+    error_max: Levels
+    bursts_per_level: float
+    reads_per_level: float
+    samples_per_level: float
+    pulses: int
+    confidence: Fraction
+    tolerance: Levels
+
+
+def _levels(parameters: WriteVerifyParameters) -> tuple[int, ...]:
+    """Return the levels of a run; a quick one takes every so-manieth."""
+    levels = parameters.levels
+    return levels[:: -(-len(levels) // QUICK_LEVELS)] if parameters.quick else levels
+
+
+def _check(die: Die, envelope: Envelope, parameters: WriteVerifyParameters) -> None:  # noqa: ARG001
+    """Refuse a cell that the die has not."""
+    if parameters.row >= die.rows or parameters.column >= die.columns:
+        raise ParameterError(
+            f"the die has rows 0..{die.rows - 1} and columns 0..{die.columns - 1}, "
+            f"no cell ({parameters.row}, {parameters.column})"
+        )
+
+
+def _run(bench: Bench, parameters: WriteVerifyParameters) -> Iterator[LevelWritten | StepEnd]:
+    """Write each level; a level is a step."""
+    start = bench.clock.now()
+    status = bench.board.status()
+    cell = Cell(parameters.row, parameters.column)
+    writer = LevelWriter(bench.board, bench.die.scale, cell, _aim(bench, parameters), _prior(parameters))
+    for level in _levels(parameters):
+        arrival = writer.write(level)
+        receipt = writer.receipt or PulseReceipt(0, status.delivered, status.boot)
+        yield _record(cell, level, bench.die.scale, arrival, bench.clock.now() - start, receipt)
+        yield STEP_END
+
+
+def _aim(bench: Bench, parameters: WriteVerifyParameters) -> Aim:
+    able = bench.board.capabilities()
+    return Aim(
+        tolerance=parameters.tolerance,
+        confidence=parameters.confidence,
+        read_voltage=parameters.read_voltage,
+        potentiation=parameters.potentiation,
+        depression=parameters.depression,
+        width_min=able.width_min,
+        width_max=min(able.width_max, bench.envelope.pulse_width),
+        max_samples=min(parameters.max_samples, able.averages_max),
+        max_bursts=parameters.max_bursts,
+    )
+
+
+def _prior(parameters: WriteVerifyParameters) -> Prior:
+    return Prior(
+        potentiation=1 / parameters.potentiation_width,
+        depression=1 / parameters.depression_width,
+        gain_spread=GAIN_SPREAD,
+        write_noise=parameters.write_noise,
+    )
+
+
+def _record(
+    cell: Cell, level: int, scale: LevelScale, arrival: Arrival, time: float, receipt: PulseReceipt
+) -> LevelWritten:
+    """Return what became of a level, in siemens where a person wants siemens."""
+    return LevelWritten(
+        row=cell.row,
+        column=cell.column,
+        level=level,
+        target=scale.conductance(level),
+        conductance=scale.conductance(arrival.reading),
+        estimate=scale.conductance(arrival.state),
+        error=arrival.state - level,
+        sigma=arrival.sigma,
+        written=arrival.written,
+        bursts=arrival.cost.bursts,
+        pulses=arrival.cost.pulses,
+        reads=arrival.cost.reads,
+        samples=arrival.cost.samples,
+        pulse_time=arrival.cost.pulse_time,
+        time=time,
+        boot=receipt.boot,
+        delivered=receipt.delivered,
+    )
+
+
+def _summarise(records: Sequence[LevelWritten], parameters: WriteVerifyParameters) -> Outcome:
+    """Count what the records show."""
+    count = len(records)
+    if count == 0:
+        return Outcome(passed=False, summary=None)
+    errors = np.array([record.error for record in records])
+    sigmas = np.array([record.sigma for record in records])
+    within = [probability_within(record.error, record.sigma, 0.5) for record in records]
+    written = sum(record.written for record in records) / count
+    summary = WriteVerifySummary(
+        levels=count,
+        written=written,
+        within_half_level=float(np.mean(within)),
+        error_rms=float(np.sqrt(np.mean(errors**2 + sigmas**2))),
+        error_max=float(np.max(np.abs(errors))),
+        bursts_per_level=sum(record.bursts for record in records) / count,
+        reads_per_level=sum(record.reads for record in records) / count,
+        samples_per_level=sum(record.samples for record in records) / count,
+        pulses=sum(record.pulses for record in records),
+        confidence=parameters.confidence,
+        tolerance=parameters.tolerance,
+    )
+    return Outcome(passed=written >= PASS_SHARE, summary=summary)
+
+
+def _caption(record: LevelWritten) -> str:
+    conductance = format_quantity(record.conductance, "S", 5)
+    return f"level {record.level}  {conductance}  error {record.error:+.2f} levels"
+
+
+PROTOCOL = Protocol(
+    name="write-verify",
+    title="program one cell to each of a list of levels and verify them",
+    parameters=WriteVerifyParameters,
+    record=LevelWritten,
+    needs=(ProbeBoard,),
+    check=_check,
+    steps=lambda parameters: len(_levels(parameters)),
+    run=_run,
+    summarise=_summarise,
+    caption=_caption,
+)

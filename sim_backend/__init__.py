@@ -1,0 +1,1 @@
+"""The twin: die, wiring, panels and the clock they live by."""

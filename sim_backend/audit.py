@@ -1,0 +1,257 @@
+"""The truth, kept apart: what really happened to each cell, in a file that no protocol sees.
+
+The file is an SQLite data base with one table, `event`. After a run, `join` compares what the run recorded with it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from labctl.errors import InputError, StoreError
+from labctl.levels import LevelScale
+from labctl.units import Fraction, Levels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from labctl.units import Seconds, Siemens, Volts
+
+VERSION = 1
+_BATCH = 1000
+"""Events that are written in one go."""
+_TABLE = """CREATE TABLE event (
+    n INTEGER PRIMARY KEY, time REAL NOT NULL, operation TEXT NOT NULL, row INTEGER NOT NULL, column INTEGER NOT NULL,
+    voltage REAL NOT NULL, width REAL NOT NULL, count INTEGER NOT NULL, averages INTEGER NOT NULL,
+    conductance REAL NOT NULL, boot INTEGER NOT NULL, delivered INTEGER NOT NULL)"""
+_INSERT = """INSERT INTO event
+    (time, operation, row, column, voltage, width, count, averages, conductance, boot, delivered)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_SELECT = """SELECT row, column, boot, delivered, conductance FROM event ORDER BY row, column, boot, delivered, n"""
+
+
+class Event(NamedTuple):
+    """One thing that was done to one cell. A tuple, because SQLite takes it as it is.
+
+    Args:
+        time: on the world's clock, afterwards (s).
+        operation: "pulse", "read" or "smu".
+        row: of the cell.
+        column: of the cell.
+        voltage: across this cell (V); half-selected cells that were disturbed have a row of their own.
+        width: of one pulse, or the time under a source-measure unit (s); 0 for a read.
+        pulses: how many; 0 for anything else.
+        averages: samples; 0 where nothing was read.
+        conductance: true, at the reference read voltage, afterwards (S).
+        boot: power-ups of the board.
+        delivered: pulses of the board since then, this event's included.
+    """
+
+    time: Seconds
+    operation: str
+    row: int
+    column: int
+    voltage: Volts
+    width: Seconds
+    pulses: int
+    averages: int
+    conductance: Siemens
+    boot: int
+    delivered: int
+
+
+class Audit:
+    """Writes events to a file, a batch at a time; an existing audit is continued.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        StoreError: if the file cannot be written, or is no audit of this version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: list[Event] = []
+        try:
+            # Whoever serves a world to several clients serialises them, but may do so from several threads.
+            self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise _failed(path, error) from error
+        try:
+            _prepare(self._base, path)
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=NORMAL")
+        except sqlite3.Error as error:
+            self._base.close()
+            raise _failed(path, error) from error
+        except StoreError:
+            self._base.close()
+            raise
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Note events, in order.
+
+        Raises:
+            StoreError: if a full batch cannot be written.
+        """
+        self._waiting.extend(events)
+        if len(self._waiting) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            StoreError: if it cannot be written; it then waits on.
+        """
+        if not self._waiting:
+            return
+        try:
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                self._base.executemany(_INSERT, self._waiting)
+                self._base.execute("COMMIT")
+            except sqlite3.Error:
+                if self._base.in_transaction:
+                    self._base.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise _failed(self._path, error) from error
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """Write what waits and close the file. Closing twice is harmless.
+
+        Raises:
+            StoreError: if it cannot be written.
+        """
+        try:
+            self.flush()
+        finally:
+            self._base.close()
+
+
+def _prepare(base: sqlite3.Connection, path: Path) -> None:
+    """Make the table in an empty file, or make sure that it is ours."""
+    (version,) = base.execute("PRAGMA user_version").fetchone()
+    tables = [name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    if version == 0 and not tables:
+        base.execute(_TABLE)
+        base.execute(f"PRAGMA user_version = {VERSION}")
+    elif version != VERSION or tables != ["event"]:
+        raise StoreError(f"{path}: no audit of version {VERSION}: version {version}, tables {tables}")
+
+
+def _failed(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(f"{path}: audit: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """What a run claims of a cell.
+
+    Args:
+        row: of the cell.
+        column: of the cell.
+        target: conductance that the cell was to have (S, at the reference read voltage).
+        boot: power-ups of the board.
+        delivered: pulses of the board since then, at the last read of the cell that the record rests on.
+    """
+
+    row: int
+    column: int
+    target: Siemens
+    boot: int
+    delivered: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditResult:
+    """How far the true conductances lie from the targets.
+
+    Args:
+        levels: records that were compared.
+        true_within_half_level: fraction with an error of at most half a level.
+        true_error_mean: in levels.
+        true_error_rms: in levels, the mean included.
+        true_error_max: largest magnitude, in levels.
+        true_within_half_level_scaled: the same after all true conductances were multiplied by the one factor that
+            brings them nearest to the targets: what a perfect calibration of gain would give.
+        true_error_rms_scaled: likewise.
+    """
+
+    levels: int
+    true_within_half_level: Fraction
+    true_error_mean: Levels
+    true_error_rms: Levels
+    true_error_max: Levels
+    true_within_half_level_scaled: Fraction
+    true_error_rms_scaled: Levels
+
+
+def join(truth: Path, records: Iterable[AuditRecord], scale: LevelScale | None = None) -> AuditResult:
+    """Compare records with the truth: the conductance after the cell's last event up to the record's pulse count.
+
+    Args:
+        truth: the audit's file.
+        records: in any order.
+        scale: which conductance one level is; by default that of the default die.
+
+    Raises:
+        InputError: if there are no records.
+        StoreError: if the file cannot be read, or has no event for a record.
+    """
+    ordered = sorted(records, key=lambda record: (record.row, record.column, record.boot, record.delivered))
+    if not ordered:
+        raise InputError("an audit needs at least one record; the run has none")
+    target = np.array([record.target for record in ordered])
+    true = np.fromiter(_merge(truth, ordered), np.float64, len(ordered))
+    step = (scale or LevelScale()).step
+    error = (true - target) / step
+    scaled = (true * (true @ target) / (true @ true) - target) / step
+    return AuditResult(
+        levels=len(ordered),
+        true_within_half_level=float(np.mean(np.abs(error) <= 0.5)),
+        true_error_mean=float(error.mean()),
+        true_error_rms=float(np.sqrt(np.mean(error**2))),
+        true_error_max=float(np.abs(error).max()),
+        true_within_half_level_scaled=float(np.mean(np.abs(scaled) <= 0.5)),
+        true_error_rms_scaled=float(np.sqrt(np.mean(scaled**2))),
+    )
+
+
+def _merge(truth: Path, ordered: list[AuditRecord]) -> Iterator[float]:
+    """Yield the true conductance (S) for each of the sorted records: one pass over both."""
+    events = _events(truth)
+    pending = next(events, None)
+    last = None
+    for record in ordered:
+        place = (record.row, record.column, record.boot)
+        while pending is not None and pending[:4] <= (*place, record.delivered):
+            last, pending = pending, next(events, None)
+        if last is None or last[:3] != place:
+            raise StoreError(
+                f"{truth}: no event of cell ({record.row}, {record.column}) "
+                f"up to pulse {record.delivered} of power-up {record.boot}"
+            )
+        yield last[4]
+
+
+def _events(truth: Path) -> Iterator[tuple[int, int, int, int, float]]:
+    """Yield row, column, boot, delivered and conductance of each event, sorted by them and by age."""
+    try:
+        base = sqlite3.connect(f"{truth.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            (version,) = base.execute("PRAGMA user_version").fetchone()
+            if version != VERSION:
+                raise StoreError(f"{truth}: no audit of version {VERSION}: version {version}")
+            yield from base.execute(_SELECT)
+        finally:
+            base.close()
+    except sqlite3.Error as error:
+        raise _failed(truth, error) from error

@@ -1,0 +1,185 @@
+"""The twin as a backend: one world, and a virtual panel at each address of the bench file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import pyvisa
+import serial
+from pyvisa.errors import VisaIOError
+from serial import SerialException
+
+from labctl import plugins
+from labctl.backend import Backend, BackendOptions
+from labctl.errors import BenchFileError, LinkError
+from sim_backend.addresses import AddressBook
+from sim_backend.audit import Audit
+from sim_backend.clock import VirtualClock
+from sim_backend.devices import device_named
+from sim_backend.die import Die
+from sim_backend.die_file import load_die
+from sim_backend.panels.probe_board import ProbeBoardPanel
+from sim_backend.pyserial_twin import protocol_twin
+from sim_backend.visa_library import TwinVisaLibrary
+from sim_backend.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pyvisa.resources import MessageBasedResource
+    from serial import SerialBase
+
+    from labctl.bench_file import BenchFile, TwinTable
+    from sim_backend.panel import Panel
+
+WORLD_FILE = "world.npz"
+"""The die as a run left it, in the run's folder."""
+AUDIT_FILE = "audit.sqlite"
+"""What truly happened, in the run's folder."""
+
+
+class TwinBackend(Backend):
+    """Virtual instruments of one bench, on one world, inside this process.
+
+    Args:
+        bench: the bench file.
+        options: what the command line adds to it.
+
+    Raises:
+        BenchFileError: if the bench asks for what this version of the twin has not.
+        StoreError: if the die file cannot be read.
+    """
+
+    takes = frozenset({"twin", "die", "audit"})
+    outlives_us: ClassVar[bool] = False
+
+    def __init__(self, bench: BenchFile, options: BackendOptions) -> None:
+        _check(bench.twin)
+        self._bench = bench
+        self._options = options
+        self._book = AddressBook({name: entry.address for name, entry in bench.instruments.items()})
+        kinds = {name: _panel_class(entry.driver) for name, entry in bench.instruments.items()}
+        boards = [name for name, kind in kinds.items() if issubclass(kind, ProbeBoardPanel)]
+        if len(boards) > 1:
+            raise BenchFileError(
+                f"instruments.{boards[1]}: this version of the twin has one probe board, {boards[0]!r}"
+            )
+        self.world = _world(bench, options, has_board=bool(boards))
+        self.clock = self.world.clock
+        self._panels = {name: kind(self.world, name) for name, kind in kinds.items()}
+        self._ports: list[SerialBase] = []
+        self._token = protocol_twin.offer(self)
+        library = TwinVisaLibrary({resource: self._panels[name] for resource, name in self._book.visa.items()})
+        self._manager = pyvisa.ResourceManager(library)
+
+    @classmethod
+    def for_bench(cls, bench: BenchFile, options: BackendOptions) -> TwinBackend:
+        """Return the twin of a bench; arguments and errors as for the class."""
+        return cls(bench, options)
+
+    def panel(self, name: str) -> Panel | None:
+        """Return the virtual instrument of this name, if there is one."""
+        return self._panels.get(name)
+
+    def open_visa(self, resource_name: str, **settings: Any) -> MessageBasedResource:
+        """Open the virtual instrument at a resource name, in any spelling that VISA takes for the same.
+
+        Raises:
+            LinkError: if there is none.
+        """
+        try:
+            resource = self._manager.open_resource(resource_name, **settings)
+        except VisaIOError as error:
+            raise LinkError(f"nothing answers at {resource_name!r}: {error.description}") from error
+        return cast("MessageBasedResource", resource)
+
+    def open_serial(self, port: str, **settings: Any) -> SerialBase:
+        """Open the virtual instrument on a serial port, by device name or pyserial URL.
+
+        Raises:
+            LinkError: if there is none.
+        """
+        name = self._book.at_port(port)
+        if name is None:
+            raise LinkError(f"nothing answers at {port!r}: no instrument of the bench hangs on this port")
+        try:
+            opened = serial.serial_for_url(protocol_twin.url(self._token, name), **settings)
+        except SerialException as error:
+            raise LinkError(f"cannot open {port!r}: {error}") from error
+        self._ports.append(opened)
+        return opened
+
+    def lock_names(self, bench: BenchFile) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the die file, which no other run may load and save meanwhile; nothing else is shared."""
+        die = self._options.die
+        return () if die is None else (str(die.resolve()),)
+
+    def describe(self) -> Mapping[str, object]:
+        """Return what the twin simulates, and from which seed."""
+        die = self.world.die
+        return {
+            **self._bench.twin.model_dump(),
+            "seed": die.seed,
+            "die": die.id,
+            "rows": die.rows,
+            "columns": die.columns,
+            "die_file": None if self._options.die is None else str(self._options.die.resolve()),
+        }
+
+    def begin_run(self, folder: Path) -> None:
+        """Begin to write the truth down beside the run, if the command line asked for it.
+
+        Raises:
+            StoreError: if it cannot be written there.
+        """
+        if self._options.audit:
+            self._close_audit()
+            self.world.audit = Audit(folder / AUDIT_FILE)
+
+    def end_run(self, folder: Path) -> None:
+        """Save the die beside the run, and in the die file if there is one; close the audit.
+
+        Raises:
+            StoreError: if one of them cannot be written.
+        """
+        self.world.save(folder / WORLD_FILE)
+        if self._options.die is not None:
+            self.world.save(self._options.die)
+        self._close_audit()
+
+    def close(self) -> None:
+        """Close every channel and the audit. Closing twice is harmless."""
+        self._manager.close()
+        while self._ports:
+            self._ports.pop().close()
+        self._close_audit()
+
+    def _close_audit(self) -> None:
+        audit, self.world.audit = self.world.audit, None
+        if audit is not None:
+            audit.close()
+
+
+def _check(twin: TwinTable) -> None:
+    """Refuse what this version cannot simulate; the device is refused where it is looked up."""
+    if twin.wires != "ideal":
+        raise BenchFileError(f"wires = {twin.wires!r}: this version of the twin has 'ideal' wires only")
+    if twin.front_end != "ideal":
+        raise BenchFileError(f"front_end = {twin.front_end!r}: this version of the twin has an 'ideal' front end only")
+
+
+def _panel_class(driver: str) -> type[Panel]:
+    """Return the panel that answers to what a driver speaks."""
+    return cast("type[Panel]", plugins.load(plugins.PANELS, driver))
+
+
+def _world(bench: BenchFile, options: BackendOptions, has_board: bool) -> World:
+    """Return the world of a bench, with the die from the die file if that exists."""
+    die, device = bench.die, device_named(bench.twin.device, bench.twin.g_max)
+    if options.die is not None and options.die.exists():
+        saved = load_die(options.die)
+        saved.check_fits(die.id, die.rows, die.columns, device)
+        return World.restored(saved, has_board)
+    fresh = Die.fresh(die.id, die.rows, die.columns, device, options.seed)
+    return World(fresh, VirtualClock(), has_board)

@@ -1,0 +1,37 @@
+"""The twin's commands: `labctl die` and `labctl audit`, the only door to the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
+
+die = typer.Typer(help="Look into the twin's die.", rich_markup_mode=None, no_args_is_help=True)
+
+
+@die.callback()
+def die_group() -> None:
+    """Look into the twin's die."""
+
+
+@die.command("show")
+def die_show(file: Annotated[Path, typer.Argument(help="A die file, as --die saves it.")], json: Json = False) -> None:
+    """Print the shape, conductances (S, at the reference read voltage) and states of a die."""
+    from sim_backend.die_report import show_die
+
+    show_die(file, json=json)
+
+
+def audit(
+    run: Annotated[str | None, typer.Argument(help="A run folder, its id or its unique beginning.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="The audit file; without it the run's own.")] = None,
+    data: Annotated[Path, typer.Option("--data", help="Folder of the runs.")] = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Join what a run recorded with what truly happened; print the true errors in levels."""
+    from sim_backend.audit_report import show_audit
+
+    show_audit(run, truth, data, json=json)

@@ -1,0 +1,1 @@
+"""Front panels: each answers the bytes of one instrument."""

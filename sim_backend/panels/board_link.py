@@ -1,0 +1,65 @@
+"""One host's connection to the board: its own frames in, its own replies out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labctl.wire import DELIMITER, FrameReader, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labctl.wire import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request, the bytes it took on the link, and the connection that asks."""
+
+    connection: BoardConnection
+    frame: Frame
+    size: int
+
+
+class BoardConnection:
+    """A link as the board sees it.
+
+    Args:
+        take: what the board does with a request.
+        count_bad: what the board does with a number of damaged frames.
+        deliver: where the replies go; called with one or more whole messages, and must not raise.
+    """
+
+    def __init__(
+        self, take: Callable[[Arrival], None], count_bad: Callable[[int], None], deliver: Callable[[bytes], None]
+    ) -> None:
+        self._take = take
+        self._count_bad = count_bad
+        self._deliver = deliver
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the half-received frame of a link that is gone; the next reply is the first one of a new link."""
+        self._reader = FrameReader(Kind.REQUEST)
+        self._size = 0
+        self._greeted = False
+
+    def receive(self, data: bytes, _end: bool = False) -> None:
+        """Take bytes, cut anywhere; whether the link marked an end means nothing, as frames mark their own."""
+        *complete, rest = data.split(DELIMITER)
+        for piece in complete:
+            size, self._size = self._size + len(piece) + len(DELIMITER), 0
+            bad = self._reader.bad_frames
+            frames = self._reader.feed(piece + DELIMITER)
+            self._count_bad(self._reader.bad_frames - bad)
+            for frame in frames:
+                self._take(Arrival(self, frame, size))
+        if rest:
+            self._size += len(rest)
+            self._reader.feed(rest)
+
+    def send(self, frame: bytes) -> None:
+        """Send one encoded frame; a delimiter goes before the first one of a link."""
+        self._deliver(frame if self._greeted else DELIMITER + frame)
+        self._greeted = True

@@ -1,0 +1,213 @@
+"""Carrying out READ, PULSE and PULSE_READ: what passes in time, what reaches the die, what breaks a list off.
+
+A request comes here checked and with the board in a state that allows it. Its schemes and its compliance are
+those at its start.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labctl.instruments import ComplianceAction, Trip
+from labctl.messages import ResultBlock, pack_block, pack_receipt
+from labctl.wire import WHOLE_REQUEST
+from sim_backend.panels import board_facts as facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from labctl.messages import Entries, PulseReadRequest, ReadRequest
+    from sim_backend.panels.board_states import BoardStates
+    from sim_backend.world import CellCurrents
+
+_SLICE = 1e-3
+"""Longest piece of a train, in s, after which the board looks whether it was made safe meanwhile."""
+_NO_RESULTS = ResultBlock(np.empty(0), np.empty(0, np.bool_), np.empty(0, np.bool_))
+
+
+class BrokenOff(Exception):  # noqa: N818 - the specification's word, and no failure of ours
+    """A run was broken off by a trip, or by SAFE.
+
+    Args:
+        text: why, for people.
+        entry: index of the list entry that is to blame, 0xFFFF where none is.
+    """
+
+    def __init__(self, text: str, entry: int = WHOLE_REQUEST) -> None:
+        super().__init__(text)
+        self.text = text
+        self.entry = entry
+        self.executed = 0
+        self.block = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Train:
+    """One pulse entry: where, how high (uV), how wide (ns), how often."""
+
+    row: int
+    column: int
+    amplitude: int
+    width: int
+    count: int
+
+
+class BoardRuns:
+    """Runs one list at a time.
+
+    Args:
+        states: state and settings of the board.
+    """
+
+    def __init__(self, states: BoardStates) -> None:
+        self._states = states
+        self._world = states.world
+        self._stopped_at: float | None = None
+
+    def stop(self) -> None:
+        """Break the run under way off before its next pulse or sample, as seen from the time that it is."""
+        if self._stopped_at is None:
+            self._stopped_at = self._world.clock.now()
+
+    def read(self, request: ReadRequest) -> bytes:
+        """Read cells; consecutive cells of one row together.
+
+        Raises:
+            BrokenOff: with `executed` 0 and no block.
+        """
+        self._begin()
+        bounds = [0, *(np.flatnonzero(np.diff(request.row)) + 1).tolist(), len(request.row)]
+        found = [
+            self._convert(request.row[a:b], request.column[a:b], request.voltage, request.averages, a)
+            for a, b in pairwise(bounds)
+        ]
+        return pack_block(_joined(found))
+
+    def pulse(self, entries: Entries) -> bytes:
+        """Put out trains, one after the other.
+
+        Raises:
+            BrokenOff: with the number of entries that were put out whole.
+        """
+        self._begin()
+        for index, train in enumerate(_trains(entries)):
+            try:
+                self._put_out(train, index)
+            except BrokenOff as end:
+                end.executed = index
+                raise
+        return pack_receipt(len(entries), self._world.counters.delivered)
+
+    def pulse_read(self, request: PulseReadRequest) -> bytes:
+        """Put out trains and read each one's cell after it; a clamped train marks its reading, too.
+
+        Raises:
+            BrokenOff: with the number of entries that were put out and read, and their results.
+        """
+        self._begin()
+        entries, found = request.entries, list[ResultBlock]()
+        for index, train in enumerate(_trains(entries)):
+            here = slice(index, index + 1)
+            try:
+                held = self._put_out(train, index)
+                read = self._convert(entries.row[here], entries.column[here], request.voltage, request.averages, index)
+            except BrokenOff as end:
+                end.executed = index
+                end.block = pack_block(_joined(found))
+                raise
+            found.append(ResultBlock(read.current, read.saturated, read.in_compliance | held))
+        return pack_receipt(len(entries), self._world.counters.delivered) + pack_block(_joined(found))
+
+    def _begin(self) -> None:
+        self._states.open_port()
+        self._stopped_at = None
+
+    def _convert(
+        self, row: NDArray[np.int64], column: NDArray[np.int64], voltage: int, averages: int, first: int
+    ) -> ResultBlock:
+        """Read cells of one row at `voltage` (uV); `first` is the list index of the first of them."""
+        states = self._states
+        self._go_on()
+        scheme, limit, action = states.read_scheme, states.limit, states.action
+        self._world.clock.sleep(facts.read_time(averages) / 1e9)
+        self._go_on()
+        found: CellCurrents = self._world.read_cells(
+            row, column, facts.on_grid(voltage, facts.READ_STEP), averages, scheme, limit
+        )
+        if action is ComplianceAction.TRIP and found.in_compliance.any():
+            self._trip(first + int(found.in_compliance.argmax()))
+        return ResultBlock(found.current, found.saturated, found.in_compliance)
+
+    def _put_out(self, train: _Train, index: int) -> bool:
+        """Put a train out; return whether a line was held at its limit.
+
+        Where that trips, the line's comparator is looked at after 1, 2, 4, 8, ... pulses of the train.
+        """
+        states = self._states
+        self._go_on()
+        scheme, limit, action = states.write_scheme, states.limit, states.action
+        amplitude, width = facts.on_grid(train.amplitude, facts.WRITE_STEP), train.width / 1e9
+        slot, held = facts.slot_time(train.width) / 1e9, False
+        for portion in _doubling(train.count) if action is ComplianceAction.TRIP else (train.count,):
+            begun = self._pass(portion, slot)
+            if begun:
+                self._world.counters.delivered += begun
+                held |= self._world.pulse_cell(train.row, train.column, amplitude, width, begun, scheme, limit)
+            if begun < portion:
+                self._go_on()
+            if held and action is ComplianceAction.TRIP:
+                self._trip(index)
+        return held
+
+    def _pass(self, count: int, slot: float) -> int:
+        """Let the slots (s) of `count` pulses pass; return how many pulses began before the board was made safe."""
+        clock, passed = self._world.clock, 0
+        piece = max(1, int(_SLICE / slot))
+        while passed < count and self._stopped_at is None:
+            start, pulses = clock.now(), min(piece, count - passed)
+            clock.sleep(pulses * slot)
+            stopped = self._stopped_at
+            passed += pulses if stopped is None else min(pulses, math.ceil((stopped - start) / slot))
+        return passed
+
+    def _go_on(self) -> None:
+        """Break off if the board was made safe meanwhile."""
+        if self._stopped_at is not None:
+            raise BrokenOff("made safe while the list ran")
+
+    def _trip(self, entry: int) -> None:
+        self._states.make_safe(Trip.COMPLIANCE)
+        raise BrokenOff("a line reached its current limit", entry)
+
+
+def _trains(entries: Entries) -> Iterator[_Train]:
+    columns = (entries.row, entries.column, entries.amplitude, entries.width, entries.count)
+    return (_Train(*values) for values in zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _doubling(count: int) -> Iterator[int]:
+    """Return portions of `count` after which 1, 2, 4, 8, ... and at last `count` pulses are out."""
+    done = 0
+    while done < count:
+        portion = min(max(1, done), count - done)
+        yield portion
+        done += portion
+
+
+def _joined(blocks: list[ResultBlock]) -> ResultBlock:
+    if len(blocks) == 1:
+        return blocks[0]
+    if not blocks:
+        return _NO_RESULTS
+    return ResultBlock(
+        np.concatenate([block.current for block in blocks]),
+        np.concatenate([block.saturated for block in blocks]),
+        np.concatenate([block.in_compliance for block in blocks]),
+    )

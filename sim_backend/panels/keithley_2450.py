@@ -1,0 +1,50 @@
+"""The front panel of a Keithley 2450 SourceMeter with its SCPI command set: bytes in, bytes out.
+
+Written from the facts of the reference manual. Not modelled: resistance, math and limit tests, filters, configuration
+lists, user-built trigger models, the TSP and SCPI2400 languages; their headers are undefined here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sim_backend.panels.keithley_2450_instrument import Instrument, Options
+from sim_backend.panels.keithley_2450_sense_commands import buffer_commands, format_commands, sense_commands
+from sim_backend.panels.keithley_2450_source_commands import source_commands
+from sim_backend.panels.keithley_2450_sweep_commands import sweep_commands
+from sim_backend.panels.keithley_2450_system_commands import language_command, status_commands, system_commands
+from sim_backend.panels.scpi import FrontEnd
+from sim_backend.panels.scpi_panel import ScpiPanel
+
+if TYPE_CHECKING:
+    from sim_backend.world import World
+
+
+class Keithley2450Panel(ScpiPanel):
+    """A 2450 on one world.
+
+    Args:
+        world: die, wiring and clock.
+        name: of the instrument in the bench file; names its terminals in the world.
+        options: what is fixed while the instrument is on.
+    """
+
+    def __init__(self, world: World, name: str, *, options: Options | None = None) -> None:
+        self._options = options or Options()
+        super().__init__(world, name)
+
+    def _switch_on(self) -> FrontEnd:
+        self._instrument = instrument = Instrument(self.world.smu(self.name), self.world.clock, self._options)
+        commands = [
+            *source_commands(instrument),
+            *sweep_commands(instrument),
+            *sense_commands(instrument),
+            *buffer_commands(instrument),
+            *format_commands(instrument),
+            *status_commands(instrument),
+            *system_commands(instrument),
+        ]
+        return FrontEnd(commands, instrument.status, instrument, [language_command()])
+
+    def _switch_off(self) -> None:
+        self._instrument.model.abort()

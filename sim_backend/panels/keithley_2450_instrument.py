@@ -1,0 +1,144 @@
+"""The parts of a 2450, wired together, and what `*RST`, `*OPC?` and the clock on its wall mean to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from sim_backend.panels.keithley_2450_buffers import Buffers
+from sim_backend.panels.keithley_2450_elements import ReadingFormatter
+from sim_backend.panels.keithley_2450_facts import Settings
+from sim_backend.panels.keithley_2450_meter import Meter
+from sim_backend.panels.keithley_2450_output import Output
+from sim_backend.panels.keithley_2450_source import Source
+from sim_backend.panels.keithley_2450_sweep import TriggerModel
+from sim_backend.panels.scpi_errors import StandardEvent
+from sim_backend.panels.scpi_events import EventLog
+from sim_backend.panels.scpi_status import EventRegister, Status, StatusByte
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sim_backend.clock import VirtualClock
+    from sim_backend.panels.keithley_2450_buffers import Reading, ReadingBuffer
+    from sim_backend.world import SmuTerminals
+
+LOG_CAPACITY: Final = 1000
+"""Unread events that the log holds."""
+_TEXTS: Final = {-222: "Parameter data out of range"}
+"""What this family words otherwise than the SCPI standard (as the 2400 does)."""
+_EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""Date that the instrument shows when the world's clock stands at 0."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is built in, set by a key behind the front panel, or outside the instrument.
+
+    Args:
+        serial: serial number.
+        firmware: version.
+        interlock: the interlock line is asserted: all voltage ranges may be used.
+        line_frequency: of the mains, in Hz.
+        patience: how long `*WAI` and `*OPC?` wait (s) until the run they wait for is aborted; stands for the device
+            clear of a host that gives up on an endless sweep.
+    """
+
+    serial: str = "04400001"
+    firmware: str = "1.7.12b"
+    interlock: bool = True
+    line_frequency: float = 50.0
+    patience: float = 3600.0
+
+
+class Instrument:
+    """A 2450 that was switched on just now.
+
+    Args:
+        terminals: what its terminals are connected to.
+        clock: the world's time.
+        options: what is fixed while it is on.
+    """
+
+    def __init__(self, terminals: SmuTerminals, clock: VirtualClock, options: Options) -> None:
+        self.options = options
+        self.clock = clock
+        self.settings = Settings()
+        self.questionable = EventRegister()
+        self.operation = EventRegister()
+        registers = {
+            StatusByte.QUESTIONABLE | StatusByte.MEASUREMENT: self.questionable,
+            StatusByte.OPERATION: self.operation,
+        }
+        self.status = Status(EventLog(LOG_CAPACITY, clock.now, _TEXTS), registers)
+        self.status.standard = StandardEvent.POWER_ON
+        self.buffers = Buffers()
+        self.output = Output(self.settings, terminals, clock, options.interlock)
+        self.source = Source(self.settings, self.output, self.status)
+        self.meter = Meter(self.settings, self.output, terminals, clock, options.line_frequency)
+        self.model = TriggerModel(self.source, self.output, self.meter, self.buffers, self.status, clock)
+        self.formatter = ReadingFormatter(self.settings, self.calendar)
+        # The output relay is open for a moment at power-up, then the output-off state holds.
+        terminals.release()
+        self.output.refresh()
+
+    @property
+    def identity(self) -> str:
+        """What `*IDN?` answers."""
+        return f"KEITHLEY INSTRUMENTS,MODEL 2450,{self.options.serial},{self.options.firmware}"
+
+    @property
+    def busy(self) -> bool:
+        """Whether the trigger model is running."""
+        return self.model.running
+
+    def reset(self) -> None:
+        """Return to the settings of `*RST`: output off, buffers emptied, user buffers gone; the log stays."""
+        self.model.abort()
+        self.output.switch(on=False)
+        self.settings.restore_defaults()
+        self.output.refresh()
+        self.model.load(None)
+        self.buffers.reset()
+
+    def wait(self) -> None:
+        """Let time pass until the trigger model is idle."""
+        self.model.wait(self.options.patience)
+
+    def when_idle(self, action: Callable[[], None]) -> None:
+        """Call `action` once the trigger model is idle."""
+        self.model.when_idle(action)
+
+    def switch_output(self, on: bool) -> None:
+        """Switch the output; switching it off ends a sweep under way.
+
+        Raises:
+            ScpiError: -221 if the interlock keeps it off.
+        """
+        if not on:
+            self.model.abort()
+        self.output.switch(on)
+
+    def read(self, buffer: ReadingBuffer) -> Reading:
+        """Take the readings of `[:SENSe]:COUNt` into a buffer and return the last."""
+        for _ in range(self.settings.count - 1):
+            buffer.store(self.let(self.meter.take()))
+        reading = self.let(self.meter.take())
+        buffer.store(reading)
+        return reading
+
+    def let(self, steps: Generator[float, None, T]) -> T:
+        """Let the times pass that `steps` needs; return what it returns."""
+        while True:
+            try:
+                pause = next(steps)
+            except StopIteration as end:
+                return end.value
+            self.clock.sleep(pause)
+
+    def calendar(self, time: float) -> datetime:
+        """Return date and time that the instrument shows at `time` (s) on the world's clock."""
+        return _EPOCH + timedelta(seconds=time)

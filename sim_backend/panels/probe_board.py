@@ -1,0 +1,290 @@
+"""The virtual probe board: wire specification version 1, as an instrument answers it.
+
+`board_link` finds the frames, `board_session` keeps to at-most-once, `board_checks` judges arguments, `board_states`
+knows SAFE, IDLE and ARMED, `board_runs` carries lists out, `board_facts` holds figures. This file joins them: one
+request at a time, in the order of arrival, and what it costs on the link.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labctl import messages
+from labctl.instruments import BoardState, BoardStatus
+from labctl.wire import SESSIONLESS, ErrorCode, Frame, Kind, Opcode, encode_frame
+from sim_backend.panel import Panel
+from sim_backend.panels import board_checks as checks
+from sim_backend.panels import board_facts as facts
+from sim_backend.panels.board_checks import Refusal
+from sim_backend.panels.board_link import Arrival, BoardConnection
+from sim_backend.panels.board_runs import BoardRuns, BrokenOff
+from sim_backend.panels.board_session import Session
+from sim_backend.panels.board_states import BoardStates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim_backend.world import World
+
+_U32 = 0xFFFF_FFFF
+_DEFINED = frozenset(int(opcode) for opcode in Opcode)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A request whose arguments are right: the lowest state it needs, its run's duration (ns), and the run.
+
+    The run returns the reply's payload.
+    """
+
+    needs: BoardState
+    run: Callable[[], bytes]
+    duration: int = 0
+
+
+class ProbeBoardPanel(Panel):
+    """The board of one world.
+
+    Several hosts may be connected at once: `connection` gives each one a reader of its own, and its replies go
+    where it wants them. `receive` and `connect` of a panel are one such connection.
+
+    Whoever calls from inside the world's clock, while a request runs, is let wait; only SAFE is obeyed at once. Its
+    answer still comes in order.
+    """
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self._states = BoardStates(world)
+        self._runs = BoardRuns(self._states)
+        self._session = Session()
+        self._waiting: deque[Arrival] = deque()
+        self._busy = False
+        self._power_lost = False
+        self._bad_frames = 0
+        self._powered_at = world.clock.now()
+        self._replies: list[bytes] = []
+        self._own = self.connection(self._replies.append)
+        self._plans: dict[int, Callable[[bytes], _Plan]] = {
+            Opcode.CLEAR: self._clear,
+            Opcode.ARM: self._arm,
+            Opcode.SCHEME: self._scheme,
+            Opcode.COMPLIANCE: self._compliance,
+            Opcode.ROUTE: self._route,
+            Opcode.UNROUTE: self._unroute,
+            Opcode.READ: self._read,
+            Opcode.PULSE: self._pulse,
+            Opcode.PULSE_READ: self._pulse_read,
+        }
+
+    # The link.
+
+    def connection(self, deliver: Callable[[bytes], None]) -> BoardConnection:
+        """Open one more connection to the board.
+
+        Args:
+            deliver: gets the replies to what this connection asks, one encoded frame a call; it must not raise.
+        """
+        return BoardConnection(self._arrive, self._count_bad, deliver)
+
+    def receive(self, data: bytes, end: bool = False) -> list[bytes]:
+        """Take bytes of the panel's own connection and return the replies to it."""
+        self._own.receive(data, end)
+        replies = self._replies.copy()
+        self._replies.clear()
+        return replies
+
+    def connect(self) -> None:
+        """Note that a host opened the panel's own connection anew."""
+        self._own.reset()
+
+    def power_cycle(self) -> None:
+        """Switch the board off and on; what runs is broken off and never answered."""
+        self._runs.stop()
+        self._waiting.clear()
+        if self._busy:
+            self._states.make_safe()
+            self._power_lost = True
+        else:
+            self._power_up()
+
+    def _power_up(self) -> None:
+        self._states.power_up()
+        self._session.forget()
+        self._power_lost = False
+        self._bad_frames = 0
+        self._powered_at = self.world.clock.now()
+        self.world.counters.boot += 1
+        self.world.counters.delivered = 0
+
+    def _count_bad(self, frames: int) -> None:
+        self._bad_frames = (self._bad_frames + frames) & _U32
+
+    # One request after the other.
+
+    def _arrive(self, arrival: Arrival) -> None:
+        self._waiting.append(arrival)
+        if self._busy:
+            if arrival.frame.opcode == Opcode.SAFE and not arrival.frame.payload:
+                self._runs.stop()
+                self._states.make_safe()
+            return
+        self._busy = True
+        try:
+            while self._waiting:
+                self._transact(self._waiting.popleft())
+        finally:
+            self._busy = False
+
+    def _transact(self, arrival: Arrival) -> None:
+        """Let the request travel, answer it, let the reply travel."""
+        clock = self.world.clock
+        clock.sleep(facts.LINK_TIME + arrival.size * facts.BYTE_TIME)
+        reply = b"" if self._power_lost else self._answer(arrival.frame)
+        clock.sleep(0.0 if self._power_lost else len(reply) * facts.BYTE_TIME)
+        if self._power_lost:
+            self._power_up()
+        else:
+            arrival.connection.send(reply)
+
+    def _answer(self, frame: Frame) -> bytes:
+        """Return the encoded answer to a request."""
+        try:
+            if frame.opcode in SESSIONLESS:
+                return _encoded(frame, Kind.REPLY, self._outside_session(Opcode(frame.opcode), frame.payload))
+            kept = self._session.admit(frame)
+        except Refusal as refusal:
+            return self._refused(frame, refusal)
+        if kept is None:
+            reply, executed = self._carry_out(frame)
+            self._session.keep(reply, executed)
+        else:
+            reply, executed = kept.reply, kept.executed
+        if executed:
+            self._states.watchdog.restart()
+        return reply
+
+    def _carry_out(self, frame: Frame) -> tuple[bytes, bool]:
+        """Return the encoded answer to the request that is due, and whether it was carried out."""
+        try:
+            plan = self._plan(frame)
+        except Refusal as refusal:
+            return self._refused(frame, refusal), False
+        self._states.watchdog.hold()
+        try:
+            return _encoded(frame, Kind.REPLY, plan.run()), True
+        except BrokenOff as end:
+            report = messages.ErrorReport(
+                ErrorCode.TRIPPED, end.entry, end.executed, self.world.counters.delivered, end.text, end.block
+            )
+            return _encoded(frame, Kind.ERROR, messages.pack_error(report)), True
+        finally:
+            self._states.watchdog.release()
+
+    def _plan(self, frame: Frame) -> _Plan:
+        """Return what is to be done, if all of the request is right (rule 5)."""
+        plan_for = self._plans.get(frame.opcode)
+        if plan_for is None:
+            if frame.opcode in _DEFINED:
+                raise Refusal(ErrorCode.UNSUPPORTED, f"this board has no {Opcode(frame.opcode).name}")
+            raise Refusal(ErrorCode.BAD_OPCODE, f"there is no operation 0x{frame.opcode:04x}")
+        plan = plan_for(frame.payload)
+        if plan.duration > facts.RUN_MAX:
+            raise Refusal(ErrorCode.RANGE, f"the run would last {plan.duration / 1e9:.3f} s, over 5 s")
+        if self._states.state < plan.needs:
+            if self._states.state is BoardState.SAFE:
+                raise Refusal(ErrorCode.SAFE_STATE, "the board is safe; CLEAR first")
+            raise Refusal(ErrorCode.NOT_ARMED, "the board is not armed; ARM first")
+        return plan
+
+    def _refused(self, frame: Frame, refusal: Refusal) -> bytes:
+        report = messages.ErrorReport(refusal.code, refusal.entry, 0, self.world.counters.delivered, refusal.text)
+        return _encoded(frame, Kind.ERROR, messages.pack_error(report))
+
+    # Operations outside a session.
+
+    def _outside_session(self, opcode: Opcode, payload: bytes) -> bytes:
+        if opcode is Opcode.HELLO:
+            nonce = checks.unpacked(messages.unpack_hello, payload)
+            return self._session.open(nonce, self.world.counters.boot, self.world.counters.delivered)
+        checks.nothing(payload)
+        match opcode:
+            case Opcode.IDENTIFY:
+                serial = f"TWIN-{self.name}".replace(",", " ")
+                return f"{facts.VENDOR},{facts.MODEL},{serial},{facts.FIRMWARE}".encode()
+            case Opcode.CAPABILITIES:
+                return messages.pack_capabilities(facts.capabilities(*self._shape))
+            case Opcode.STATUS:
+                return messages.pack_status(self._status())
+            case _:
+                self._states.make_safe()
+                return b""
+
+    def _status(self) -> BoardStatus:
+        return BoardStatus(
+            state=self._states.state,
+            trips=self._states.trips,
+            delivered=self.world.counters.delivered,
+            boot=self.world.counters.boot,
+            temperature=facts.TEMPERATURE,
+            bad_frames=self._bad_frames,
+            time=self.world.clock.now() - self._powered_at,
+        )
+
+    # Operations of a session: each returns a plan, or raises a Refusal.
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.world.die.rows, self.world.die.columns
+
+    def _clear(self, payload: bytes) -> _Plan:
+        checks.nothing(payload)
+        return _Plan(BoardState.SAFE, lambda: messages.pack_trips(self._states.clear()))
+
+    def _arm(self, payload: bytes) -> _Plan:
+        period = checks.period(payload)
+        return _Plan(BoardState.IDLE, lambda: _done(self._states.arm(period)))
+
+    def _scheme(self, payload: bytes) -> _Plan:
+        write, read = checks.schemes(payload)
+        return _Plan(BoardState.IDLE, lambda: _done(self._states.set_schemes(write, read)))
+
+    def _compliance(self, payload: bytes) -> _Plan:
+        limit, action = checks.compliance(payload)
+        return _Plan(BoardState.IDLE, lambda: _done(self._states.set_compliance(limit, action)))
+
+    def _route(self, payload: bytes) -> _Plan:
+        cell = checks.cell(payload, self._shape)
+        return _Plan(BoardState.ARMED, lambda: _done(self._states.route(cell)))
+
+    def _unroute(self, payload: bytes) -> _Plan:
+        checks.nothing(payload)
+        return _Plan(BoardState.SAFE, lambda: _done(self._states.open_port()))
+
+    def _read(self, payload: bytes) -> _Plan:
+        request = checks.read(payload, self._shape, self._states.read_scheme)
+        groups = 1 + int((request.row[1:] != request.row[:-1]).sum())
+        return _Plan(BoardState.IDLE, lambda: self._runs.read(request), groups * facts.read_time(request.averages))
+
+    def _pulse(self, payload: bytes) -> _Plan:
+        entries = checks.pulses(payload, self._shape)
+        duration = facts.trains_time(entries.width, entries.count)
+        return _Plan(BoardState.ARMED, lambda: self._runs.pulse(entries), duration)
+
+    def _pulse_read(self, payload: bytes) -> _Plan:
+        request = checks.pulse_read(payload, self._shape, self._states.read_scheme)
+        entries = request.entries
+        reading = len(entries) * facts.read_time(request.averages)
+        duration = facts.trains_time(entries.width, entries.count) + reading
+        return _Plan(BoardState.ARMED, lambda: self._runs.pulse_read(request), duration)
+
+
+def _encoded(request: Frame, kind: Kind, payload: bytes) -> bytes:
+    """Return the answer to `request`, with its opcode, sequence and session."""
+    return encode_frame(Frame(kind, request.opcode, request.sequence, request.session, payload))
+
+
+def _done(_: None) -> bytes:
+    """Return the payload of a reply that only says that it is done."""
+    return b""

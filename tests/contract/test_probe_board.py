@@ -1,0 +1,165 @@
+"""What every `ProbeBoard` promises, whatever stands behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labctl.bench import Bench
+from labctl.errors import EnvelopeError, InputError, RefusedError, TrippedError
+from labctl.instruments import BoardState, Cell, ComplianceAction, ProbeBoard, Pulse, ReadScheme, WriteScheme
+
+CELL = Cell(0, 0)
+UP = Pulse(CELL, 0.9, 80e-9)
+DOWN = Pulse(CELL, -0.75, 65e-9)
+
+
+def test_identity_has_four_fields(board: ProbeBoard) -> None:
+    identity = board.identify()
+    assert all((identity.vendor, identity.model, identity.serial, identity.firmware))
+
+
+def test_capabilities_are_possible(board: ProbeBoard) -> None:
+    able = board.capabilities()
+    assert able.rows >= 1
+    assert able.columns >= 1
+    assert able.v_min < 0 < able.v_max
+    assert 0 < able.width_min < able.width_max
+    assert able == board.capabilities()
+
+
+def test_arming_and_safe_state(board: ProbeBoard) -> None:
+    assert board.status().state is BoardState.ARMED
+    board.arm(0.0)
+    assert board.status().state is BoardState.IDLE
+    board.arm(1.0)
+    board.make_safe()
+    board.make_safe()
+    assert board.status().state is BoardState.SAFE
+    with pytest.raises(TrippedError):
+        board.pulse([UP])
+    board.clear()
+    assert board.status().state is BoardState.IDLE
+
+
+def test_nothing_is_put_out_unless_armed(board: ProbeBoard) -> None:
+    board.arm(0.0)
+    before = board.status().delivered
+    with pytest.raises(TrippedError):
+        board.pulse([UP])
+    assert board.status().delivered == before
+
+
+def test_pulses_are_counted(board: ProbeBoard) -> None:
+    before = board.status()
+    receipt = board.pulse([UP, Pulse(CELL, 0.9, 80e-9, 3), DOWN])
+    assert receipt.executed == 3
+    assert receipt.delivered == before.delivered + 5
+    assert receipt.boot == before.boot
+    assert board.status().delivered == receipt.delivered
+
+
+def test_positive_pulses_potentiate_and_negative_ones_depress(board: ProbeBoard) -> None:
+    def conductance() -> float:
+        readings = board.read([CELL], 0.2, 64)
+        return float(readings.current[0]) / readings.voltage
+
+    start = conductance()
+    board.pulse([Pulse(CELL, 0.9, 80e-9, 300)])
+    raised = conductance()
+    board.pulse([Pulse(CELL, -0.75, 65e-9, 150)])
+    lowered = conductance()
+    assert start < lowered < raised
+    assert raised - start == pytest.approx(300 * 357.15e-9, rel=0.15)
+    assert raised - lowered == pytest.approx(150 * 357.15e-9, rel=0.15)
+
+
+def test_positive_read_gives_positive_current(board: ProbeBoard) -> None:
+    board.pulse([Pulse(CELL, 0.9, 80e-9, 300)])
+    readings = board.read([CELL], 0.2, 16)
+    assert readings.voltage == pytest.approx(0.2, abs=1e-4)
+    assert readings.current[0] > 0
+    assert not readings.saturated[0]
+    assert not readings.in_compliance[0]
+
+
+def test_cells_keep_their_order_and_place(board: ProbeBoard) -> None:
+    able = board.capabilities()
+    target = Cell(min(2, able.rows - 1), min(5, able.columns - 1))
+    board.pulse([Pulse(target, 0.9, 80e-9, 1000)])
+    cells = [Cell(row, column) for row in range(min(4, able.rows)) for column in range(min(7, able.columns))]
+    currents = board.read(cells, 0.2, 16).current
+    assert cells[int(np.argmax(currents))] == target
+    again = board.read(cells[::-1], 0.2, 16).current[::-1]
+    assert cells[int(np.argmax(again))] == target
+
+
+def test_pulse_read_pulses_then_reads(board: ProbeBoard) -> None:
+    receipt, readings = board.pulse_read([Pulse(CELL, 0.9, 80e-9, 200)] * 3, 0.2, 64)
+    assert receipt.executed == 3
+    assert np.all(np.diff(readings.current) > 0)
+
+
+def test_what_the_board_cannot_do_is_refused_before_it_is_asked(board: ProbeBoard) -> None:
+    able = board.capabilities()
+    before = board.status().delivered
+    for wrong in (
+        Pulse(Cell(able.rows, 0), 0.9, 80e-9),
+        Pulse(Cell(0, -1), 0.9, 80e-9),
+        Pulse(CELL, 0.9, able.width_min / 2),
+        Pulse(CELL, 0.9, 80e-9, 0),
+        Pulse(CELL, 0.9, 80e-9, able.count_max + 1),
+    ):
+        with pytest.raises(InputError):
+            board.pulse([UP, wrong])
+    with pytest.raises(InputError):
+        board.read([], 0.2, 1)
+    with pytest.raises(InputError):
+        board.read([CELL], 0.2, able.averages_max + 1)
+    assert board.status().delivered == before
+
+
+def test_the_envelope_is_kept(board: ProbeBoard, bench: Bench) -> None:
+    before = board.status().delivered
+    for wrong in (
+        Pulse(CELL, bench.envelope.voltage * 1.01, 80e-9),
+        Pulse(CELL, -bench.envelope.voltage * 1.01, 80e-9),
+        Pulse(CELL, float("nan"), 80e-9),
+        Pulse(CELL, 0.9, bench.envelope.pulse_width * 1.01),
+    ):
+        with pytest.raises(EnvelopeError):
+            board.pulse([UP, wrong])
+        with pytest.raises(EnvelopeError):
+            board.pulse_read([wrong], 0.2, 1)
+    with pytest.raises(EnvelopeError):
+        board.read([CELL], bench.envelope.read_voltage * 1.01, 1)
+    with pytest.raises(EnvelopeError):
+        board.set_compliance(bench.envelope.line_current * 1.01, ComplianceAction.CLAMP)
+    assert board.status().delivered == before
+
+
+def test_a_run_of_over_five_seconds_is_refused(board: ProbeBoard) -> None:
+    before = board.status().delivered
+    with pytest.raises(RefusedError, match="RANGE"):
+        board.pulse([Pulse(CELL, 0.9, 5e-3, 600)])
+    assert board.status().delivered == before
+
+
+def test_schemes_and_compliance_are_taken(board: ProbeBoard) -> None:
+    for write in WriteScheme:
+        for read in ReadScheme:
+            board.set_scheme(write, read)
+    board.set_compliance(0.1, ComplianceAction.TRIP)
+    assert board.status().state is BoardState.ARMED
+
+
+def test_keeping_alive_outlasts_the_watchdog(board: ProbeBoard, bench: Bench) -> None:
+    bench.wait(board.watchdog)
+    bench.wait(board.watchdog)
+    assert board.status().state is BoardState.ARMED
+
+
+def test_a_long_wait_is_spent_disarmed(board: ProbeBoard, bench: Bench) -> None:
+    bench.wait(2.5 * board.watchdog)
+    assert board.status().state is BoardState.ARMED
+    assert not board.status().trips

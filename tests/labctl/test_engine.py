@@ -1,0 +1,220 @@
+"""The engine keeps its order, whatever a protocol or a bench does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labctl import plugins
+from labctl.backend import BackendOptions
+from labctl.bench import Bench
+from labctl.engine import RunRequest, Watcher, run
+from labctl.errors import EquipmentError, TrippedError
+from labctl.instruments import BoardState, Cell, ProbeBoard, Pulse, Trip
+from labctl.protocol import STEP_END, Outcome, Parameters, Protocol, StepEnd
+from labctl.run_reader import RunReader
+from labctl.units import Siemens
+from labctl.wire import FrameReader, Kind, Opcode
+from sim_backend.panels.board_link import BoardConnection
+from sim_backend.panels.probe_board import ProbeBoardPanel
+from sim_backend.panels.scpi_panel import ScpiPanel
+
+CELL = Cell(0, 0)
+UP = Pulse(CELL, 0.9, 80e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    number: int
+    conductance: Siemens
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    items: int
+
+
+Body = Callable[[Bench, Parameters], Iterator[Item | StepEnd]]
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a protocol that a test makes up; return the result."""
+    load = plugins.load
+
+    def call(body: Body, **request: Any) -> Any:
+        protocol = Protocol(
+            name="made-up",
+            title="for a test",
+            parameters=Parameters,
+            record=Item,
+            needs=(ProbeBoard,),
+            check=lambda die, envelope, parameters: None,
+            steps=lambda parameters: 3,
+            run=body,
+            summarise=lambda records, parameters: Outcome(True, Count(len(records))),
+            caption=lambda record: str(record.number),
+        )
+
+        def offer(group: str, name: str) -> Any:
+            return protocol if name == "made-up" else load(group, name)
+
+        def origin(group: str, name: str) -> str:
+            return f"{group} {name} of a test"
+
+        monkeypatch.setattr(plugins, "load", offer)
+        monkeypatch.setattr(plugins, "origin", origin)
+        return run(RunRequest("made-up", data=tmp_path, **request), Watcher())
+
+    return call
+
+
+@pytest.fixture
+def journal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Everything that reaches an instrument, in order: SCPI lines and board operations."""
+    seen: list[str] = []
+    obey, board_connection = ScpiPanel.execute, ProbeBoardPanel.connection
+
+    def hear_smu(panel: Any, message: str) -> bytes | None:
+        seen.append(message)
+        return obey(panel, message)
+
+    def hear_board(panel: Any, deliver: Any) -> Any:
+        link: Any = board_connection(panel, deliver)
+        frames = FrameReader(Kind.REQUEST)
+        receive = link.receive
+
+        def hear(data: bytes, end: bool = False, /) -> None:
+            seen.extend(Opcode(frame.opcode).name for frame in frames.feed(data))
+            receive(data, end)
+
+        link.receive = hear
+        return link
+
+    monkeypatch.setattr(ScpiPanel, "execute", hear_smu)
+    monkeypatch.setattr(ProbeBoardPanel, "connection", hear_board)
+    return seen
+
+
+def two_steps(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    for number in range(2):
+        bench.board.pulse([UP])
+        yield Item(number, 1e-6)
+        yield STEP_END
+
+
+def routed(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    with bench.routed(CELL) as smu:
+        smu.source(0.1)
+        yield Item(0, smu.measure().current / 0.1)
+        yield STEP_END
+
+
+def failing(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    yield from two_steps(bench, parameters)
+    raise ZeroDivisionError("a bug in a protocol")
+
+
+def test_a_run_is_recorded(engine: Any) -> None:
+    result = engine(two_steps, note="a note", operator="ada", options=BackendOptions(seed=5))
+    assert result.passed
+    assert result.summary == Count(2)
+    with closing(RunReader(result.folder)) as reader:
+        assert reader.state().state == "finished"
+        assert reader.state().detail == {"passed": True, "summary": {"items": 2}}
+        manifest = reader.manifest
+    assert manifest["note"] == "a note"
+    assert manifest["operator"] == "ada"
+    assert manifest["seed"] == 5
+    assert manifest["instruments"]["smu"]["model"] == "2450"
+    assert manifest["bench"]["envelope"]["voltage"] == 1.3
+    assert manifest["backend"]["name"] == "twin"
+    assert manifest["software"]["labctl"]
+
+
+def test_order_of_bytes_up_and_down(engine: Any, journal: list[str]) -> None:
+    engine(routed)
+    words = [word.upper() for word in journal]
+
+    def first(part: str, start: int = 0) -> int:
+        return next(index for index, word in enumerate(words[start:], start) if part in word)
+
+    limit, on = first(":SOUR:VOLT:ILIM "), first(":OUTP ON" if any(":OUTP ON" in word for word in words) else ":OUTP 1")
+    board = [first(name) for name in ("HELLO", "CLEAR", "COMPLIANCE", "SCHEME", "ARM", "ROUTE")]
+    assert words[0].endswith("*IDN?")
+    assert first("IDENTIFY") < limit < board[0]
+    assert board == sorted(board)
+    assert board[-1] < on
+    assert first(":SOUR:VOLT 0", on - 5) < on < first(":SOUR:VOLT 0.1", on)
+    off = first(":OUTP", on + 3)
+    assert off < first("UNROUTE", on) < first("SAFE", on)
+    assert words.index("SAFE") == len(words) - 1 - words[::-1].index("SAFE")
+
+
+def test_a_wrong_identity_sets_nothing(engine: Any, journal: list[str], tmp_path: Path) -> None:
+    from labctl.bench_file import DEFAULT_BENCH
+
+    bench = tmp_path / "bench.toml"
+    bench.write_text(DEFAULT_BENCH.read_text().replace('expect = "2450"', 'expect = "2461"'))
+    with pytest.raises(EquipmentError, match="2461"):
+        engine(two_steps, bench=bench, backend="twin")
+    assert set(journal) <= {"*IDN?", "IDENTIFY", "CAPABILITIES", "STATUS"}
+
+
+def test_a_bug_in_a_protocol_leaves_a_safe_bench_and_what_was_recorded(
+    engine: Any, journal: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        engine(failing)
+    assert "SAFE" in journal[-3:]
+    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    with closing(RunReader(folder)) as reader:
+        assert reader.state().state == "failed"
+        assert reader.state().detail["error"]["type"] == "ZeroDivisionError"
+        assert len(reader.records("record")) == 2
+
+
+def test_a_dead_board_ends_the_run_and_is_named(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deaf(link: BoardConnection, data: bytes, end: bool = False) -> None:
+        pass
+
+    def dies(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+        yield from two_steps(bench, parameters)
+        monkeypatch.setattr(BoardConnection, "receive", deaf)
+        bench.board.read([CELL], 0.2, 1)
+
+    with pytest.raises(EquipmentError) as caught:
+        engine(dies)
+    message = str(caught.value)
+    assert "did not answer READ" in message
+    assert "NOT SAFE" in message
+    assert caught.value.run is not None
+
+
+def test_a_hung_protocol_lets_the_watchdog_bite(engine: Any) -> None:
+    def hangs(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+        yield Item(0, 1e-6)
+        yield STEP_END
+        bench.clock.sleep(9.0)
+        assert bench.board.status().state is BoardState.ARMED
+        bench.clock.sleep(3.0)
+        bench.board.pulse([UP])
+
+    with pytest.raises(TrippedError, match="SAFE_STATE"):
+        engine(hangs)
+
+
+def test_trips_are_cleared_and_told(engine: Any) -> None:
+    def trips(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+        bench.clock.sleep(12.0)
+        yield Item(0, 0.0)
+        assert bench.board.status().state is BoardState.SAFE
+        assert bench.bring_up() == Trip.WATCHDOG
+        yield STEP_END
+
+    assert engine(trips).passed

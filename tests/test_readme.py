@@ -1,0 +1,55 @@
+"""What the README says is what happens."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from labctl.bench_file import read_bench
+from labctl.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"```sh\n(.*?)\n```", README)
+
+
+def test_ci_runs_the_readme_s_test_command() -> None:
+    assert COMMANDS[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_windows_lines_are_the_same_commands() -> None:
+    for command in COMMANDS[:2]:
+        windows = command.replace("python3 -m", "py -m").replace(".venv/bin/", ".venv\\Scripts\\")
+        assert windows in README
+
+
+def test_the_bench_file_is_one() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    bench = read_bench(text, "README.md")
+    assert bench.die.rows == 64
+    assert set(bench.instruments) == {"smu", "board"}
+
+
+@pytest.mark.parametrize("command", [COMMANDS[0].rpartition("&& ")[2], COMMANDS[2]])
+def test_its_runs_run(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "bench.toml").write_text(text, encoding="utf-8")
+    arguments = [word for word in shlex.split(command)[1:] if word != "--live"]
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--backend", "twin", "--set", "quick=yes"])
+    assert ended.value.code == 0
+    assert "passed" in capsys.readouterr().out
+
+
+def test_every_command_of_the_table_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = capsys.readouterr().out
+    for command in set(re.findall(r"`labctl ([a-z]+)", README)):
+        assert f" {command} " in listed

@@ -1,0 +1,192 @@
+"""The probe board's bytes against vectors that were worked out without our codec."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from labctl import messages, wire
+from labctl.instruments import Cell, Pulse
+from labctl.wire import Frame, Kind, Opcode
+from sim_backend.clock import VirtualClock
+from sim_backend.devices import device_named
+from sim_backend.die import Die
+from sim_backend.panels import board_session
+from sim_backend.panels.probe_board import ProbeBoardPanel
+from sim_backend.world import CellCurrents, World
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HERE = Path(__file__).parent
+EXCHANGES: list[dict[str, Any]] = json.loads((HERE / "golden.json").read_text(encoding="utf-8"))["exchanges"]
+BY_NAME = {exchange["name"]: exchange for exchange in EXCHANGES}
+SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i32": 4, "f64": 8}
+
+every_exchange = pytest.mark.parametrize("exchange", EXCHANGES, ids=[exchange["name"] for exchange in EXCHANGES])
+
+
+def payload_of(frame: dict[str, Any]) -> bytes:
+    """Return the payload that a golden frame carries, by the library's own decoder."""
+    decoded = wire.decode_frame(bytes.fromhex(frame["frame"])[:-1])
+    assert decoded is not None
+    return decoded.payload
+
+
+def words(exchange: str, side: str) -> list[Any]:
+    """Return the values of a golden payload."""
+    return [value for _, _, value in BY_NAME[exchange][side]["payload"]]
+
+
+def test_the_file_is_what_its_maker_makes() -> None:
+    maker = runpy.run_path(str(HERE / "make_golden.py"))
+    assert maker["text"]() == (HERE / "golden.json").read_text(encoding="utf-8")
+
+
+def test_every_operation_and_error_of_this_version_is_there() -> None:
+    asked = {exchange["request"]["opcode"] for exchange in EXCHANGES if exchange["reply"]["kind"] == Kind.REPLY}
+    assert asked == {
+        Opcode.HELLO, Opcode.IDENTIFY, Opcode.CAPABILITIES, Opcode.STATUS, Opcode.SAFE, Opcode.CLEAR, Opcode.ARM,
+        Opcode.SCHEME, Opcode.COMPLIANCE, Opcode.ROUTE, Opcode.UNROUTE, Opcode.READ, Opcode.PULSE, Opcode.PULSE_READ,
+    }  # fmt: skip
+    refused = {exchange["reply"]["payload"][0][2] for exchange in EXCHANGES if exchange["reply"]["kind"] == Kind.ERROR}
+    assert refused == set(wire.ErrorCode) - {wire.ErrorCode.CALIBRATION_KEY, wire.ErrorCode.INTERNAL}
+
+
+@every_exchange
+@pytest.mark.parametrize("side", ["request", "reply"])
+def test_frames_encode_and_decode(exchange: dict[str, Any], side: str) -> None:
+    golden = exchange[side]
+    encoded = bytes.fromhex(golden["frame"])
+    decoded = wire.decode_frame(encoded[:-1])
+    assert decoded is not None
+    assert (decoded.kind, decoded.opcode, decoded.sequence, decoded.session) == (
+        golden["kind"],
+        golden["opcode"],
+        golden["sequence"],
+        golden["session"],
+    )
+    header = (Kind(golden["kind"]), golden["opcode"], golden["sequence"], golden["session"])
+    assert wire.encode_frame(Frame(*header, decoded.payload)) == encoded
+    assert encoded.count(0) == 1
+
+
+@pytest.mark.parametrize(
+    ("exchange", "packed"),
+    [
+        ("hello", messages.pack_hello(0x8765_4321)),
+        ("arm", messages.pack_arm(10.0)),
+        ("scheme", messages.pack_scheme(2, 1)),
+        ("compliance", messages.pack_compliance(0.01, 0)),
+        ("route", messages.pack_cell(Cell(2, 3))),
+        ("read of two rows", messages.pack_read([Cell(1, 0), Cell(1, 63), Cell(63, 1)], 0.2, 16)),
+        ("pulse", messages.pack_entries([Pulse(Cell(0, 1), 0.9, 80e-9, 3), Pulse(Cell(1, 0), -0.75, 65e-9, 2)])),
+        (
+            "pulse and read",
+            messages.pack_pulse_read([Pulse(Cell(5, 6), 0.9, 80e-9), Pulse(Cell(6, 5), 1.3, 1e-6, 4)], -0.1, 1),
+        ),
+    ],
+)
+def test_requests_pack(exchange: str, packed: bytes) -> None:
+    assert packed == payload_of(BY_NAME[exchange]["request"])
+
+
+def test_requests_unpack() -> None:
+    read = messages.unpack_read(payload_of(BY_NAME["read of two rows"]["request"]))
+    assert (read.voltage, read.averages) == (200_000, 16)
+    assert read.row.tolist() == [1, 1, 63]
+    assert read.column.tolist() == [0, 63, 1]
+    both = messages.unpack_pulse_read(payload_of(BY_NAME["pulse and read"]["request"]))
+    assert (both.voltage, both.averages) == (-100_000, 1)
+    assert both.entries.amplitude.tolist() == [900_000, 1_300_000]
+    assert both.entries.width.tolist() == [80, 1000]
+    assert both.entries.count.tolist() == [1, 4]
+    assert messages.unpack_compliance(payload_of(BY_NAME["compliance"]["request"])) == (0.01, 0)
+    assert messages.unpack_scheme(payload_of(BY_NAME["scheme"]["request"])) == (2, 1)
+    assert messages.unpack_arm(payload_of(BY_NAME["arm"]["request"])) == 10_000
+    assert messages.unpack_cell(payload_of(BY_NAME["route"]["request"])) == Cell(2, 3)
+    assert messages.unpack_hello(payload_of(BY_NAME["hello"]["request"])) == 0x8765_4321
+
+
+def test_replies_unpack() -> None:
+    hello = messages.unpack_hello_reply(payload_of(BY_NAME["another hello"]["reply"]))
+    assert [hello.nonce, hello.session, hello.boot, hello.delivered] == words("another hello", "reply")
+    status = messages.unpack_status(payload_of(BY_NAME["status after a trip"]["reply"]))
+    assert (status.state, status.trips, status.delivered, status.boot) == (0, 2, 12, 1)
+    assert (status.temperature, status.bad_frames, status.time) == (25.0, 0, 0.123456)
+    able = messages.unpack_capabilities(payload_of(BY_NAME["capabilities"]["reply"]))
+    assert (able.rows, able.columns, able.v_min, able.v_max, able.read_limit) == (64, 64, -5.0, 5.0, 0.5)
+    assert (able.write_step, able.read_step) == (152.588e-6, 15.259e-6)
+    assert (able.width_min, able.width_max, able.count_max, able.averages_max) == (20e-9, 10e-3, 1_000_000, 4096)
+    assert able.features == 1
+    assert messages.unpack_trips(payload_of(BY_NAME["clear after a trip"]["reply"])) == 2
+    assert messages.unpack_receipt(payload_of(BY_NAME["pulse"]["reply"])) == (2, 5)
+    executed, delivered, block = messages.split_pulse_read_reply(payload_of(BY_NAME["pulse and read"]["reply"]))
+    assert (executed, delivered) == (2, 10)
+    assert block.current.tolist() == [-3.0e-4, -4.0e-4]
+    assert block.in_compliance.tolist() == [False, True]
+    assert block.saturated.tolist() == [False, False]
+
+
+def test_errors_unpack() -> None:
+    refused = messages.unpack_error(payload_of(BY_NAME["a pulse too narrow"]["reply"]))
+    assert (refused.code, refused.entry, refused.executed, refused.delivered) == (4, 1, 0, 5)
+    assert refused.text == words("a pulse too narrow", "reply")[-1]
+    tripped = messages.unpack_error(payload_of(BY_NAME["a pulse and read that trips"]["reply"]), with_block=True)
+    assert (tripped.code, tripped.entry, tripped.executed, tripped.delivered) == (10, 1, 1, 14)
+    assert messages.unpack_block(tripped.block, 1).current.tolist() == [2.0e-4]
+    assert tripped.text == "limit"
+
+
+class ScriptedWorld(World):
+    """A world whose die answers what the vectors say."""
+
+    currents: list[list[list[float]]]
+    held: list[int]
+    trains: int
+
+    def read_cells(self, rows: NDArray[np.int64], columns: NDArray[np.int64], *_: Any, **__: Any) -> CellCurrents:
+        group = self.currents.pop(0)
+        assert len(group) == len(rows) == len(columns)
+        flags = np.array([flags for _, flags in group], np.uint8)
+        return CellCurrents(np.array([current for current, _ in group]), (flags & 1) != 0, (flags & 2) != 0)
+
+    def pulse_cell(self, *_: Any, **__: Any) -> bool:
+        self.trains += 1
+        return self.trains - 1 in self.held
+
+
+def without_free(frame: bytes, exchange: dict[str, Any]) -> bytes:
+    """Return a reply's header and payload without the fields that a board is free in."""
+    decoded = wire.decode_frame(frame)
+    assert decoded is not None
+    rest, kept = decoded.payload, b""
+    for name, kind, value in exchange["reply"]["payload"]:
+        size = SIZES.get(kind, len(str(value).encode()))
+        if name in exchange["free"]:
+            size = len(rest) if kind == "text" else size
+        else:
+            kept += rest[:size]
+        rest = rest[size:]
+    return struct.pack("<BHIH", decoded.kind, decoded.opcode, decoded.sequence, decoded.session) + kept + rest
+
+
+def test_the_board_holds_the_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board_session, "_STRIDE", 0x1234)
+    world = ScriptedWorld(Die.fresh("die", 64, 64, device_named("ru-azo", 5.9e-3), seed=1), VirtualClock())
+    board = ProbeBoardPanel(world, "board")
+    for exchange in EXCHANGES:
+        world.currents, world.held, world.trains = exchange["currents"][:], exchange["held"], 0
+        (answer,) = board.receive(bytes.fromhex(exchange["request"]["frame"]))
+        expected = bytes.fromhex(exchange["reply"]["frame"])
+        found = without_free(answer.strip(b"\0"), exchange)
+        assert found == without_free(expected.strip(b"\0"), exchange), exchange["name"]
+        if not exchange["free"]:
+            assert answer.lstrip(b"\0") == expected, exchange["name"]
+        assert world.currents == [], exchange["name"]
