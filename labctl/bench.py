@@ -268,6 +268,7 @@ def _make_safe(instrument: Instrument | None, failures: list[LabctlError]) -> No
     try:
         instrument.make_safe()
     except LabctlError as error:
-        failures.append(error)
+        rescue = f"; its watchdog of {instrument.watchdog} s does" if isinstance(instrument, ProbeBoard) else ""
+        failures.append(EquipmentError(f"{error}{rescue}"))
     except Exception as error:  # noqa: BLE001 (a bug in one driver must not keep the others from being made safe)
         failures.append(EquipmentError(f"{instrument.name} at {instrument.address} may not be safe: {error!r}"))

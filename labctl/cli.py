@@ -159,7 +159,7 @@ def _usage(message: str, arguments: list[str]) -> str:
 
 def _complain(error: BaseException, as_json: bool) -> int:
     """Say what went wrong in one line; return the exit code that it stands for."""
-    from labctl.console import complain, error_json, print_json
+    from labctl.console import complain, error_json, print_json, print_lines, summary_lines
 
     kind, message, code, run = type(error).__name__, str(error), 70, None
     if isinstance(error, LabctlError):
@@ -168,6 +168,7 @@ def _complain(error: BaseException, as_json: bool) -> int:
         message = f"a bug of ours: {kind}: {message}; --traceback shows where"
     if isinstance(error, InterruptedRunError):
         code = 128 + error.signal_number
+        print_lines([] if as_json else summary_lines(error.summary))
     complain(message)
     if as_json:
         print_json(error_json(kind, message, run))

@@ -59,6 +59,4 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 def _worded(value: Any, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g} {unit}".strip() if unit in ("", "levels") else format_quantity(value, unit)
-    return str(value)
+    return format_quantity(value, unit) if isinstance(value, float) else str(value)

@@ -20,6 +20,7 @@ from labctl.errors import EquipmentError, InputError, InterruptedRunError, Labct
 from labctl.locks import Holder, locked
 from labctl.protocol import Parameters, Protocol, StepEnd, check_parameters, read_parameters
 from labctl.provenance import Asked, manifest, user
+from labctl.records import columns
 from labctl.run_reader import RunReader
 from labctl.stop_requests import StopRequests
 from labctl.store import RunWriter, make_run_folder, run_name, write_manifest
@@ -202,7 +203,9 @@ class _Run:
                 self._drive_safely()
                 outcome = self._outcome()
             except InterruptedRunError as error:
-                self._end("stopped", self._outcome(), error)
+                outcome = self._outcome()
+                error.summary = outcome.summary
+                self._end("stopped", outcome, error)
                 raise
             except BaseException as error:
                 self._end("failed", None, error)
@@ -267,9 +270,12 @@ class _Run:
     def _end(self, state: str, outcome: Outcome | None, error: BaseException | None) -> None:
         """Write down how the run ended; a graceful end also keeps what the backend's world needs to go on."""
         detail: dict[str, Any] = {}
-        if outcome is not None:
+        summary: Any = outcome.summary if outcome is not None else None
+        if summary is not None:
+            detail["summary"] = asdict(summary)
+            detail["units"] = {column.name: column.unit for column in columns(summary.__class__)}
+        if outcome is not None and error is None:
             detail["passed"] = outcome.passed
-            detail["summary"] = asdict(outcome.summary) if outcome.summary is not None else {}
         if error is not None:
             detail["error"] = {"type": type(error).__name__, "message": str(error)}
         self._plan.backend.end_run(self._folder)

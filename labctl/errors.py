@@ -130,6 +130,8 @@ class InterruptedRunError(LabctlError):
     def __init__(self, signal_number: int) -> None:
         super().__init__("stopped; what was recorded is saved, and every output is off")
         self.signal_number = signal_number
+        self.summary: object = None
+        """What the records so far amount to, once they have been summed up."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

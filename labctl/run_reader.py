@@ -63,10 +63,17 @@ class RunReader:
         rows = self._rows("SELECT name, columns FROM record_type ORDER BY rowid")
         return {name: tuple(Column(**column) for column in json.loads(text)) for name, text in rows}
 
-    def records(self, record_type: str, after: int = 0) -> list[tuple[Any, ...]]:
-        """Return the rows (id, step, fields...) of a record type whose id is larger than `after`, in order."""
+    def records(self, record_type: str, after: int = 0, limit: int = -1) -> list[tuple[Any, ...]]:
+        """Return the rows (id, step, fields...) of a record type, in order.
+
+        Args:
+            record_type: its name.
+            after: only rows whose id is larger.
+            limit: at most so many rows; negative: all.
+        """
         self._known(record_type)
-        return self._rows(f'SELECT * FROM "{record_type}" WHERE id > ? ORDER BY id', (after,))  # noqa: S608
+        query = f'SELECT * FROM "{record_type}" WHERE id > ? ORDER BY id LIMIT ?'  # noqa: S608 (a name just looked up)
+        return self._rows(query, (after, limit))
 
     def column(self, record_type: str, name: str) -> list[Any]:
         """Return one field of all records of a type, in order."""
@@ -90,7 +97,8 @@ class RunReader:
 
     def bench_time(self) -> float:
         """Return the bench time (s) at the end of the last step."""
-        return self._rows("SELECT COALESCE(MAX(bench_time), 0.0) FROM step")[0][0]
+        rows = self._rows("SELECT bench_time FROM step ORDER BY number DESC LIMIT 1")
+        return rows[0][0] if rows else 0.0
 
     def state(self) -> RunState:
         """Return the state that the run entered last."""
@@ -154,13 +162,16 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
-    """Open a database that another process may be writing; one on read-only media has no log left to look for."""
-    for mode in ("mode=ro", "mode=ro&immutable=1"):
-        try:
-            db = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
-            db.execute("SELECT COUNT(*) FROM record_type")
-        except sqlite3.Error as error:
-            failure = error
-        else:
-            return db
-    raise StoreError(f"cannot read {path}: {failure}")
+    """Open a database without leaving a trace beside it.
+
+    While a run is written, its log lies beside the database and must be read with it; a database without one is at
+    rest, and is opened as something that nobody changes: SQLite then makes no files of its own in the folder.
+    """
+    being_written = path.with_name(path.name + "-wal").exists()
+    mode = "mode=ro" if being_written else "mode=ro&immutable=1"
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
+        db.execute("SELECT COUNT(*) FROM record_type")
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot read {path}: {error}") from None
+    return db

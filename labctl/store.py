@@ -12,7 +12,7 @@ import math
 import os
 import secrets
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 DATABASE = "run.sqlite"
 _SQL_TYPES = {kind.__name__: sql for kind, sql in FIELD_TYPES.items()}
-_SCHEMA = """
-CREATE TABLE record_type (name TEXT PRIMARY KEY, columns TEXT NOT NULL);
-CREATE TABLE step (number INTEGER PRIMARY KEY, bench_time REAL NOT NULL);
-CREATE TABLE log (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, message TEXT NOT NULL);
-CREATE TABLE state (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, state TEXT NOT NULL, detail TEXT NOT NULL);
-"""
+_SCHEMA = (
+    "CREATE TABLE record_type (name TEXT PRIMARY KEY, columns TEXT NOT NULL)",
+    "CREATE TABLE step (number INTEGER PRIMARY KEY, bench_time REAL NOT NULL)",
+    "CREATE TABLE log (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, message TEXT NOT NULL)",
+    "CREATE TABLE state (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, state TEXT NOT NULL, detail TEXT NOT NULL)",
+)
 
 
 def run_name(protocol: str, started: datetime) -> str:
@@ -86,7 +86,7 @@ class RunWriter:
 
     Args:
         folder: an existing run folder.
-        record_types: by the name of their table.
+        record_types: by the name of their table; each type once.
         power_safe: whether a step must survive a power cut, not only the death of this process.
 
     Raises:
@@ -100,7 +100,10 @@ class RunWriter:
         with self._failing():
             self._db = sqlite3.connect(self.path, isolation_level=None)
             self._begin(power_safe)
-            self._tables = {kind: self._create(name, kind) for name, kind in record_types.items()}
+            with self._transaction():
+                for statement in _SCHEMA:
+                    self._db.execute(statement)
+                self._tables = {kind: self._create(name, kind) for name, kind in record_types.items()}
 
     def _begin(self, power_safe: bool) -> None:
         (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
@@ -110,7 +113,6 @@ class RunWriter:
                 f"{self.path.parent} cannot hold a write-ahead log (a network share?); use --data with a local folder"
             )
         self._db.execute(f"PRAGMA synchronous={'FULL' if power_safe else 'NORMAL'}")
-        self._db.executescript(_SCHEMA)
 
     def _create(self, name: str, kind: type) -> _Table:
         """Make the table of a record type and say how it is filled."""
@@ -157,7 +159,12 @@ class RunWriter:
             )
 
     def close(self) -> None:
-        """Close the database; its write-ahead log is folded into it."""
+        """Close the database; its write-ahead log is folded into it, also while somebody reads.
+
+        Closing twice is harmless; a log that cannot be folded in, as on a full disk, stays beside it and is read along.
+        """
+        with suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
 
     @contextmanager

@@ -149,10 +149,10 @@ def format_quantity(value: float, unit: str, digits: int = 4) -> str:
 
     Args:
         value: in the SI unit.
-        unit: its symbol; "" or "level" are printed without a prefix.
+        unit: its symbol; "" and "levels" are printed without a prefix.
         digits: significant digits.
     """
-    if unit in ("", "level"):
+    if unit in ("", "levels"):
         return f"{value:.{digits}g} {unit}".strip()
     from quantiphy import Quantity
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import selectors
 import socket
@@ -20,9 +21,36 @@ if TYPE_CHECKING:
     from sim_backend.links import Link
     from sim_backend.panel import Panel
 
+os.environ.setdefault("PYTEST_QT_API", "pyside6")
+
+
+def _why_no_window() -> str:
+    """Return why Qt cannot be loaded on this computer; "" if it can."""
+    try:
+        importlib.import_module("PySide6.QtWidgets")
+    except ImportError as error:
+        return f"the live window is NOT tested: {error}; the Debian packages that it needs stand in .ci/run"
+    return ""
+
+
+_WITHOUT_WINDOW = _why_no_window()
+pytest_plugins = [] if _WITHOUT_WINDOW else ["pytestqt.plugin"]
+collect_ignore = ["labctl/live"] if _WITHOUT_WINDOW else []
+
+
+def pytest_report_header() -> str:
+    """Say at the top what cannot be tested on this computer."""
+    return _WITHOUT_WINDOW
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, too, what was not tested."""
+    if _WITHOUT_WINDOW:
+        terminalreporter.write_line(_WITHOUT_WINDOW)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take `--bench FILE`: the contract suites then ask a real bench. It pulses the cells of its die."""
+    """Take `--bench FILE`: the contract suites then ask a real bench. They pulse the cells of its die."""
     parser.addoption("--bench", default=None, help="run the contract suites against the instruments of this file")
 
 

@@ -73,6 +73,8 @@ def screenshot(folder: Path, file: Path) -> None:
     window = LiveWindow(follower)
     try:
         window.refresh()
+        if follower.failure:
+            raise follower.failure
         save_picture(window, PICTURE, file)
     finally:
         window.close()

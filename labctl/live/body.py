@@ -46,12 +46,18 @@ class Body(QWidget):
             card.apply(theme)
 
     def redraw(self) -> None:
-        """Draw what the follower knows."""
+        """Draw the traces as the follower knows them."""
         for card in self.traces:
-            card.redraw(self._follower.total_steps)
+            card.view.redraw(self._follower.total_steps)
+
+    def refresh(self) -> None:
+        """Show what nobody reads thirty times a second: distributions, counts, the last record."""
+        for card in self.traces:
+            card.refresh()
         for card in self.histograms:
             card.redraw()
-        self.record.show_record(self._follower.newest)
+        plotted = [field for panel in self._follower.panels for field in panel.fields]
+        self.record.show_record(self._follower.newest, plotted)
 
     def _add_panel(self, row: int) -> None:
         follower, panel = self._follower, self._follower.panels[row]

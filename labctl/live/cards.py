@@ -8,11 +8,13 @@ import numpy as np
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from labctl.live.histogram import Histogram
-from labctl.live.labels import Figures, label, set_text
+from labctl.live.labels import Rows, label, set_text
 from labctl.live.status import last_record, words
 from labctl.live.trace_view import TraceView, colours
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PySide6.QtWidgets import QLabel, QWidget
 
     from labctl.live.follow import Table
@@ -86,9 +88,8 @@ class TraceCard(Card):
         for swatch, colour in zip(self._swatches, colours(self.panel, theme), strict=False):
             swatch.setStyleSheet(f"color: {colour}")
 
-    def redraw(self, total_steps: int | None) -> None:
-        """Draw what the table holds."""
-        self.view.redraw(total_steps)
+    def refresh(self) -> None:
+        """Say how many records are within the tolerance."""
         if self._tolerance is not None:
             set_text(self._note, self._share_inside(self._tolerance))
 
@@ -129,10 +130,9 @@ class RecordCard(Card):
     def __init__(self) -> None:
         super().__init__("last record")
         self.head.addStretch(1)
-        self._figures = Figures(per_row=1)
-        self.put(self._figures)
-        self.fill()
+        self._rows = Rows()
+        self.put(self._rows, 1)
 
-    def show_record(self, table: Table | None) -> None:
-        """Show the last record of `table`; nothing while there is none."""
-        self._figures.show_figures(last_record(table) if table else [])
+    def show_record(self, table: Table | None, first: Sequence[str]) -> None:
+        """Show the last record of `table`, the fields in `first` before others; nothing while there is none."""
+        self._rows.show_figures(last_record(table, first) if table else [])

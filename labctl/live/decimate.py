@@ -42,7 +42,7 @@ def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     All of them if there are at most `most`; otherwise evenly spaced ones, and the extremes of each stretch.
     """
     if values.size <= most:
-        return np.flatnonzero(~np.isnan(values))
+        return np.flatnonzero(values == values)  # NaN alone is not what it is
     kept = np.union1d(np.arange(0, values.size, -(-values.size // most)), extremes(values))
     return kept[~np.isnan(values[kept])]
 

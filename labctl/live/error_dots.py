@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pyqtgraph import PlotItem, ScatterPlotItem, mkBrush
-from PySide6.QtCore import QRectF
 
 from labctl.live.decimate import thinned
-from labctl.live.dots_item import Dots
+from labctl.live.point_items import Dots, Marks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,23 +18,23 @@ _FEW = 150
 _MOST = 20_000
 """Dots drawn: every level of a die, each once."""
 _MOST_FLAGS = 200
+_MARK = 7.0
+"""Diameter of a marker in pixels."""
 
 
 class ErrorDots:
     """The errors in `plot`."""
 
     def __init__(self, plot: PlotItem) -> None:
-        self._box = plot.getViewBox()
-        self.dots = Dots()
-        self.points = ScatterPlotItem(size=6, pen=None)
+        self.dots = Dots(plot)
+        self.marks = Marks(plot, _MARK)
         self.flags = ScatterPlotItem(size=9, pen=None)
-        for item in (self.dots, self.points, self.flags):
-            plot.addItem(item, ignoreBounds=True)
+        plot.addItem(self.flags, ignoreBounds=True)
 
     def set_colour(self, colour: str, flag: str) -> None:
         """Take the colours, "#rrggbb", of an error and of a flag."""
         self.dots.set_colour(colour)
-        self.points.setBrush(mkBrush(colour))
+        self.marks.set_colour(colour)
         self.flags.setBrush(mkBrush(flag))
 
     def draw(self, x: NDArray[np.float64], y: NDArray[np.float64], end: float) -> None:
@@ -44,8 +43,8 @@ class ErrorDots:
         x, y = x[kept], y[kept]
         beyond = np.flatnonzero(np.abs(y) > end)
         beyond = beyond[:: beyond.size // _MOST_FLAGS + 1]
+        self.flags.setVisible(beyond.size > 0)
         self.flags.setData(x[beyond], np.sign(y[beyond]) * end, symbol=np.where(y[beyond] > 0, "t1", "t").tolist())
-        (left, right), (low, high) = self._box.viewRange()
-        self.dots.set_points(x, y, QRectF(left, low, right - left, high - low))
+        self.dots.set_points(x, y)
         marked = slice(None) if x.size <= _FEW else slice(-1, None)
-        self.points.setData(x[marked], y[marked])
+        self.marks.set_points(x[marked], y[marked])

@@ -53,6 +53,18 @@ class Follower:
         folder: the run folder; its database may not be there yet.
         now: the time in s, from any start; never goes back.
 
+    Attributes:
+        manifest: of the run; empty until its database can be read.
+        state: that the run entered last.
+        process_gone: whether the run says that it is running and its process is known to be dead.
+        steps: how many are done.
+        bench_time: at the end of the last of them (s).
+        tables: the records, by type.
+        panels: the plots that the record types call for.
+        newest: the table that grew last.
+        failure: why the store could not be read at the last look.
+        pace: how fast steps come in.
+
     Raises:
         StoreError: if `folder` is not a run folder.
     """
@@ -69,11 +81,12 @@ class Follower:
         self.tables: dict[str, Table] = {}
         self.panels: tuple[Panel, ...] = ()
         self.newest: Table | None = None
-        self.problem = ""
+        self.failure: StoreError | None = None
         self.pace = Pace()
         self._now = now
         self._reader: RunReader | None = None
         self._readable_at = now()
+        self._unreadable = 0.0
 
     @property
     def protocol(self) -> str:
@@ -94,7 +107,7 @@ class Follower:
     def total_steps(self) -> int | None:
         """How many steps the run will have, if it is known."""
         total = self.manifest.get("steps")
-        return total if isinstance(total, int) and total > 0 else None
+        return total if isinstance(total, int) and not isinstance(total, bool) and total > 0 else None
 
     @property
     def tolerance(self) -> float | None:
@@ -108,6 +121,11 @@ class Follower:
             return None
         return tolerance if tolerance > 0 else None
 
+    @property
+    def problem(self) -> str:
+        """Why the store has been unreadable for a while; "" while it is not."""
+        return str(self.failure) if self.failure and self._unreadable > _PATIENCE else ""
+
     def poll(self) -> bool:
         """Read what is new; return whether there are new records or other plots."""
         now = self._now()
@@ -115,11 +133,12 @@ class Follower:
             changed = self._read()
         except StoreError as error:
             self.close()
-            if (self.folder / DATABASE).exists() and now - self._readable_at > _PATIENCE:
-                self.problem = str(error)
+            # A run that is starting has its manifest before it has a database.
+            self.failure = error if (self.folder / DATABASE).exists() else None
+            self._unreadable = now - self._readable_at
             return False
         self._readable_at = now
-        self.problem = ""
+        self.failure = None
         self.pace.note(now, self.steps)
         return changed
 

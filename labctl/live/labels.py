@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from labctl.live.status import Figure
     from labctl.live.theme import Theme
 
-Role = Literal["title", "heading", "text", "quiet", "figure", "chip"]
+Role = Literal["title", "heading", "text", "quiet", "figure", "row", "chip"]
+
+_ROW = 140
+"""Width in pixels up to which the value of a row is shown."""
 
 
 def label(text: str, role: Role) -> QLabel:
@@ -29,11 +32,41 @@ def set_text(shown: QLabel, text: str) -> None:
         shown.setText(text)
 
 
+class Rows(QWidget):
+    """Captions and their values, one line each; what does not fit is cut off, and never makes the window higher."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: list[tuple[QLabel, QLabel]] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 4, 0)
+        self._grid.setHorizontalSpacing(12)
+        self._grid.setVerticalSpacing(3)
+        self._grid.setColumnStretch(1, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+
+    def show_figures(self, figures: list[Figure]) -> None:
+        """Show these figures in place of the former ones."""
+        while len(self._shown) < len(figures):
+            caption, value = label("", "quiet"), label("", "row")
+            value.setAlignment(Qt.AlignmentFlag.AlignRight)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._grid.addWidget(caption, len(self._shown), 0)
+            self._grid.addWidget(value, len(self._shown), 1)
+            self._shown.append((caption, value))
+        self._grid.setRowStretch(len(self._shown), 1)
+        for place, (caption, value) in enumerate(self._shown):
+            figure = figures[place] if place < len(figures) else None
+            set_text(caption, figure.caption if figure else "")
+            text = figure.value if figure else ""
+            set_text(value, value.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _ROW))
+
+
 class Figures(QWidget):
-    """Values under their captions, side by side or one below another.
+    """Values under their captions, side by side.
 
     Args:
-        per_row: how many stand side by side.
+        per_row: how many stand in a row.
     """
 
     def __init__(self, per_row: int) -> None:
@@ -61,7 +94,6 @@ class Figures(QWidget):
     def _add_cell(self) -> None:
         cell, caption, value = QWidget(), label("", "quiet"), label("", "figure")
         value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        value.setWordWrap(self._per_row == 1)
         column = QVBoxLayout(cell)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
@@ -81,6 +113,7 @@ def style_sheet(theme: Theme) -> str:
         QLabel[role="title"] {{ font-size: 22px; font-weight: 600; }}
         QLabel[role="heading"] {{ font-size: 13px; font-weight: 600; }}
         QLabel[role="quiet"] {{ color: {theme.quiet}; font-size: 11px; }}
+        QLabel[role="row"] {{ font-size: 12px; }}
         QLabel[role="figure"] {{ font-size: 15px; }}
         QLabel[role="chip"] {{ color: {theme.card}; font-size: 13px; font-weight: 600;
                                border-radius: 11px; padding: 4px 14px; }}

@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pyqtgraph import PlotCurveItem, PlotItem, ScatterPlotItem, mkBrush, mkPen
+from pyqtgraph import PlotCurveItem, PlotItem, mkPen
 
 from labctl.live.decimate import extremes, lonely
+from labctl.live.point_items import Marks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FEW = 60
 """Up to so many points, each is marked."""
-_SMOOTH = 6000.0
+_SMOOTH = 3500.0
 """Length in pixels up to which a line is drawn thicker and antialiased; noise is longer, and would cost a second."""
-_COARSE = 250
+_COARSE = 150
 """Stretches that a line without noise is cut into: its price is that of its corners."""
 _WIDTH, _BROAD = 2.0, 6.0
 """Width in pixels of a smooth line, and of a reference behind it."""
+_MARK, _BROAD_MARK = 7.0, 10.0
+"""Diameter in pixels of the marks on them."""
 _NOTHING = np.empty(0)
 
 
@@ -35,18 +38,17 @@ class Line:
     def __init__(self, plot: PlotItem, place: int, broad: bool) -> None:
         self._box = plot.getViewBox()
         self._width = _BROAD if broad else _WIDTH
-        self._colour = "#000000"
+        self._pens = mkPen("#000000"), mkPen("#000000")
         self.curve = PlotCurveItem()
-        self.points = ScatterPlotItem(size=9 if broad else 6, pen=None)
-        for item in (self.curve, self.points):
+        plot.addItem(self.curve, ignoreBounds=True)
+        self.marks = Marks(plot, _BROAD_MARK if broad else _MARK)
+        for item in (self.curve, self.marks):
             item.setZValue(-place)
-            plot.addItem(item, ignoreBounds=True)
 
     def set_colour(self, colour: str) -> None:
         """Take a colour, "#rrggbb"."""
-        self._colour = colour
-        self.curve.setPen(mkPen(colour, width=1))
-        self.points.setBrush(mkBrush(colour))
+        self._pens = mkPen(colour, width=1), mkPen(colour, width=self._width)
+        self.marks.set_colour(colour)
 
     def draw(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
         """Draw the line through these points, shape (n,) each; NaN in `y` is a gap."""
@@ -58,13 +60,13 @@ class Line:
         there = np.flatnonzero(~np.isnan(y))
         if not there.size:
             self.curve.setData(_NOTHING, _NOTHING)
-            self.points.setData(_NOTHING, _NOTHING)
+            self.marks.set_points(_NOTHING, _NOTHING)
             return
         whole = there.size == y.size
-        self.curve.setPen(mkPen(self._colour, width=self._width if smooth else 1))
-        self.curve.setData(x, y, connect="all" if whole else "finite", skipFiniteCheck=whole, antialias=smooth)
+        connect = "all" if whole else "finite"
+        self.curve.setData(x, y, connect=connect, skipFiniteCheck=whole, antialias=smooth, pen=self._pens[smooth])
         marked = there if y.size <= _FEW else np.append(lonely(y), there[-1])
-        self.points.setData(x[marked], y[marked])
+        self.marks.set_points(x[marked], y[marked])
 
     def _length(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
         """Return about how many pixels long the line through these points is."""

@@ -40,7 +40,7 @@ def require_qt() -> None:
         raise InputError(f"the live window needs PySide6 and pyqtgraph: {_INSTALL}") from None
     if not is_fit(version):
         raise InputError(
-            f"the live window does not work with PySide6 {version}; it needs 6.8 to 6.11 but 6.9.1, 6.9.2: {_INSTALL}"
+            f"PySide6 {version} does not work with the live window; 6.8 to 6.11 do (not 6.9.1 or 6.9.2): {_INSTALL}"
         )
     # pyqtgraph would take another Qt if it found one first.
     os.environ["PYQTGRAPH_QT_LIB"] = "PySide6"
@@ -72,8 +72,11 @@ def require_display() -> None:
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
         raise InputError(f"there is no display for a window (DISPLAY is not set); {instead}")
     command = [sys.executable, "-c", _PROBE]
-    probe = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)  # noqa: S603
-    if probe.returncode:
+    try:
+        usable = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False).returncode == 0  # noqa: S603
+    except subprocess.TimeoutExpired:
+        usable = False
+    if not usable:
         packages = f"on Debian: apt-get install {_WINDOW_LIBRARIES}"
         raise InputError(f"Qt cannot open a window on this display; {packages}; {instead}")
 

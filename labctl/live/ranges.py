@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _ROUND = (1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)
 _OFF_SCALE = 0.01
 """Share of the errors that may lie beyond the axis: a few stuck cells must not flatten all others."""
+_AROUND_BAND = 1.5
+"""How far the error axis reaches, in tolerances, while the errors are smaller."""
 _KEEP = 0.4
 """An axis shrinks only if less than this share of it is needed."""
 _NOTHING = 1e-30
@@ -42,11 +44,14 @@ def step_span(last: float, total: int | None) -> Span:
     return Span(0.0, high)
 
 
-def value_span(values: NDArray[np.float64], current: Span | None) -> Span:
-    """Return an axis that shows all finite `values`; `current` as long as it does, wider otherwise."""
+def value_span(values: NDArray[np.float64], current: Span | None) -> Span | None:
+    """Return an axis that shows all finite `values`; `current` as long as it does, wider otherwise.
+
+    None while there has not been a finite value.
+    """
     finite = values[np.isfinite(values)]
     if not finite.size:
-        return current or Span(0.0, 1.0)
+        return current
     low, high = float(finite.min()), float(finite.max())
     if current is not None:
         if current.low <= low and high <= current.high:
@@ -62,7 +67,7 @@ def value_span(values: NDArray[np.float64], current: Span | None) -> Span:
 def error_span(errors: NDArray[np.float64], tolerance: float | None, current: Span | None) -> Span:
     """Return an axis, symmetric about zero, that shows the tolerance band and all but at most 1 % of the errors."""
     sizes = np.abs(errors[np.isfinite(errors)])
-    needed = 2.0 * tolerance if tolerance else 0.0
+    needed = _AROUND_BAND * tolerance if tolerance else 0.0
     if sizes.size:
         hidden = int(_OFF_SCALE * sizes.size)
         needed = max(needed, 1.15 * float(np.partition(sizes, sizes.size - 1 - hidden)[sizes.size - 1 - hidden]))

@@ -6,17 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from labctl.records import Column
 from labctl.units import format_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from labctl.live.follow import Follower, Table
-    from labctl.records import Column
 
 _LONGEST = 300
 """Characters shown of a text that comes from a record or an error."""
-_MOST_FIGURES = 12
+_MOST_FIGURES, _MOST_ROWS = 16, 12
+"""Figures of a summary, and fields of a record, that there is room for."""
 
 Tone = Literal["waiting", "running", "good", "attention", "bad"]
 
@@ -72,15 +73,20 @@ def progress(follower: Follower) -> list[Figure]:
     return figures
 
 
-def last_record(table: Table) -> list[Figure]:
-    """Return the values of the newest record."""
-    pairs = zip(table.columns, table.last, strict=False)
-    return [Figure(words(column.name), show_value(value, column)) for column, value in pairs][:_MOST_FIGURES]
+def last_record(table: Table, first: Sequence[str] = ()) -> list[Figure]:
+    """Return the values of the newest record, the fields named in `first` before the others."""
+    pairs = list(zip(table.columns, table.last, strict=False))
+    pairs.sort(key=lambda pair: first.index(pair[0].name) if pair[0].name in first else len(first))
+    return [Figure(words(column.name), show_value(value, column)) for column, value in pairs][:_MOST_ROWS]
 
 
 def summary(detail: dict[str, Any]) -> list[Figure]:
     """Return the figures that belong to the state of a run: whether it passed, and its summary."""
-    return [Figure(words(name), _plain(value)) for name, value in _flat(detail)][:_MOST_FIGURES]
+    units = detail.get("units")
+    known = cast("dict[str, str]", units) if isinstance(units, dict) else {}
+    return [Figure(words(name), _with_unit(value, known.get(name, ""))) for name, value in _flat(detail)][
+        :_MOST_FIGURES
+    ]
 
 
 def why_ended(detail: dict[str, Any]) -> str:
@@ -98,7 +104,7 @@ def show_value(value: object, column: Column) -> str:
         if not math.isfinite(value):
             return "–" if math.isnan(value) else str(value)
         if column.unit == "levels":
-            return f"{value:+.3f} levels" if abs(value) < 1000 else f"{value:+,.0f} levels"
+            return f"{value:.3f} levels" if abs(value) < 1000 else f"{value:,.0f} levels"
         return format_quantity(value, column.unit).replace(f" u{column.unit}", f" µ{column.unit}")
     if column.type == "bool" and value in (0, 1):
         return "yes" if value else "no"
@@ -141,12 +147,16 @@ def _rate(per_second: float) -> str:
 
 def _flat(detail: dict[str, Any]) -> Iterator[tuple[str, object]]:
     for name, value in detail.items():
-        if name == "error":
+        if name in ("error", "units"):
             continue
         if isinstance(value, dict):
             yield from _flat(cast("dict[str, Any]", value))
         else:
             yield name, value
+
+
+def _with_unit(value: object, unit: str) -> str:
+    return show_value(value, Column("", "float", unit)) if isinstance(value, float) and unit else _plain(value)
 
 
 def _plain(value: object) -> str:

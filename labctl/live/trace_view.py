@@ -47,8 +47,9 @@ class TraceView(PlotWidget):
         super().__init__(axisItems={"bottom": self._axes[0], "left": self._axes[1]})
         self._panel, self._table = panel, table
         self._tolerance = tolerance if panel.is_error else None
+        self._shown: tuple[Span, Span] | None = None
         self._span: Span | None = None
-        self._span_points = 0
+        self._spanned = 0
         self._total: int | None = None
         self.by_hand = False
         plot = self.getPlotItem()
@@ -93,7 +94,7 @@ class TraceView(PlotWidget):
 
     def follow(self) -> None:
         """Show the whole run again, and go on with it."""
-        self.by_hand = False
+        self.by_hand, self._shown = False, None
         self.redraw(self._total)
 
     def zoom_to(self, low: float, high: float) -> None:
@@ -118,15 +119,18 @@ class TraceView(PlotWidget):
     def _reach_out(self) -> None:
         """Move the ends of the axes if the traces need it."""
         steps = self._table.step.values
-        along = step_span(float(steps[-1]) if steps.size else 0.0, self._total)
-        self.box.setXRange(along.low, along.high, padding=0.015)
         if not self._panel.is_error:
             for field in self._panel.fields:
-                self._span = value_span(self._values(field), self._span)
-        elif self._span is None or steps.size >= 1.25 * self._span_points:
+                self._span = value_span(self._values(field)[self._spanned :], self._span)
+            self._spanned = steps.size
+        elif self._span is None or steps.size >= 1.25 * self._spanned:
             self._span = error_span(self._values(self._panel.fields[0]), self._tolerance, self._span)
-            self._span_points = steps.size
-        self.box.setYRange(self.span.low, self.span.high, padding=0.03)
+            self._spanned = steps.size
+        along = step_span(float(steps[-1]) if steps.size else 0.0, self._total)
+        if self._shown != (along, self.span):
+            self._shown = along, self.span
+            self.box.setXRange(along.low, along.high, padding=0.015)
+            self.box.setYRange(self.span.low, self.span.high, padding=0.03)
 
     def _visible(self, steps: NDArray[np.float64]) -> slice:
         """Return the records in view, and one more at each side, so that a line goes on to the edge."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FRAME = 33
 """Time in ms between two looks at a run that goes on: about 30 a second."""
+_WORDS = 3
+"""Only every so many looks words and figures are brought up to date: about ten times a second."""
 REST = 1000
 """Time in ms between two looks at a run that has ended; it may yet be resumed."""
 
@@ -38,6 +40,7 @@ class LiveWindow(QWidget):
         self.setWindowTitle(f"{one_line(follower.folder.name)} – labctl")
         self.resize(1200, 800)
         self._follower = follower
+        self._looks, self._stale = 0, False
         self.header, self.body, self.ending = Header(follower), Body(follower), Ending(follower)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
@@ -46,8 +49,8 @@ class LiveWindow(QWidget):
         column.addWidget(self.body, 1)
         column.addWidget(self.ending)
         self._column = column
-        self._timer = QTimer(self)
-        self._timer.timeout.connect(self.refresh)
+        self.timer = QTimer(self)
+        self.timer.timeout.connect(self.refresh)
         for key in (QKeySequence.StandardKey.Close, QKeySequence.StandardKey.Quit):
             QShortcut(key, self).activated.connect(self.close)
         self._theme = _system_theme()
@@ -55,7 +58,7 @@ class LiveWindow(QWidget):
 
     def start(self) -> None:
         """Follow the run until the window is closed."""
-        self._timer.start(FRAME)
+        self.timer.start(FRAME)
         self.refresh()
 
     def refresh(self) -> None:
@@ -67,12 +70,14 @@ class LiveWindow(QWidget):
             self._replace_body()
         if changed:
             self.body.redraw()
-        self.header.refresh()
-        self.ending.refresh()
+        self._looks += 1
+        self._stale = self._stale or changed
+        if not changed or self._looks % _WORDS == 1:
+            self._refresh_words()
         going = follower.problem or verdict(follower).tone in ("waiting", "running")
         pause = FRAME if going else REST
-        if self._timer.interval() != pause:
-            self._timer.setInterval(pause)
+        if self.timer.interval() != pause:
+            self.timer.setInterval(pause)
 
     @override
     def changeEvent(self, event: QEvent) -> None:
@@ -82,12 +87,21 @@ class LiveWindow(QWidget):
             if theme is not self._theme:
                 self._theme = theme
                 self._apply_theme()
+                self.body.redraw()
+                self.body.refresh()
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._timer.stop()
+        self.timer.stop()
         self._follower.close()
         super().closeEvent(event)
+
+    def _refresh_words(self) -> None:
+        if self._stale:
+            self.body.refresh()
+            self._stale = False
+        self.header.refresh()
+        self.ending.refresh()
 
     def _replace_body(self) -> None:
         body = Body(self._follower)

@@ -52,9 +52,8 @@ class Watchdog:
         self._held = True
 
     def release(self) -> None:
-        """Go on after `hold`, with the whole period: the run that it stood still for restarts it."""
+        """Go on after `hold`; the request that it stood still for restarts it."""
         self._held = False
-        self.restart()
 
     def _set(self, delay: float) -> None:
         if self._timer is not None:

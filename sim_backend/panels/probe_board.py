@@ -1,24 +1,24 @@
 """The virtual probe board: wire specification version 1, as an instrument answers it.
 
-`board_link` finds the frames, `board_session` keeps to at-most-once, `board_checks` judges arguments, `board_states`
-knows SAFE, IDLE and ARMED, `board_runs` carries lists out, `board_facts` holds figures. This file joins them: one
-request at a time, in the order of arrival, and what it costs on the link.
+`board_link` finds the frames, `board_session` keeps to at-most-once, `board_plans` decides on a request with the help
+of `board_checks`, `board_states` knows SAFE, IDLE and ARMED, `board_runs` carries lists out, `board_facts` holds
+figures. This file joins them: one request at a time, in the order of arrival, and what it costs on the link.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl import messages
-from labctl.instruments import BoardState, BoardStatus
+from labctl.instruments import BoardStatus
 from labctl.wire import SESSIONLESS, ErrorCode, Frame, Kind, Opcode, encode_frame
 from sim_backend.panel import Panel
 from sim_backend.panels import board_checks as checks
 from sim_backend.panels import board_facts as facts
 from sim_backend.panels.board_checks import Refusal
 from sim_backend.panels.board_link import Arrival, BoardConnection
+from sim_backend.panels.board_plans import BoardPlans
 from sim_backend.panels.board_runs import BoardRuns, BrokenOff
 from sim_backend.panels.board_session import Session
 from sim_backend.panels.board_states import BoardStates
@@ -29,19 +29,6 @@ if TYPE_CHECKING:
     from sim_backend.world import World
 
 _U32 = 0xFFFF_FFFF
-_DEFINED = frozenset(int(opcode) for opcode in Opcode)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A request whose arguments are right: the lowest state it needs, its run's duration (ns), and the run.
-
-    The run returns the reply's payload.
-    """
-
-    needs: BoardState
-    run: Callable[[], bytes]
-    duration: int = 0
 
 
 class ProbeBoardPanel(Panel):
@@ -58,6 +45,7 @@ class ProbeBoardPanel(Panel):
         super().__init__(world, name)
         self._states = BoardStates(world)
         self._runs = BoardRuns(self._states)
+        self._plans = BoardPlans(self._states, self._runs)
         self._session = Session()
         self._waiting: deque[Arrival] = deque()
         self._busy = False
@@ -66,19 +54,6 @@ class ProbeBoardPanel(Panel):
         self._powered_at = world.clock.now()
         self._replies: list[bytes] = []
         self._own = self.connection(self._replies.append)
-        self._plans: dict[int, Callable[[bytes], _Plan]] = {
-            Opcode.CLEAR: self._clear,
-            Opcode.ARM: self._arm,
-            Opcode.SCHEME: self._scheme,
-            Opcode.COMPLIANCE: self._compliance,
-            Opcode.ROUTE: self._route,
-            Opcode.UNROUTE: self._unroute,
-            Opcode.READ: self._read,
-            Opcode.PULSE: self._pulse,
-            Opcode.PULSE_READ: self._pulse_read,
-        }
-
-    # The link.
 
     def connection(self, deliver: Callable[[bytes], None]) -> BoardConnection:
         """Open one more connection to the board.
@@ -120,8 +95,6 @@ class ProbeBoardPanel(Panel):
 
     def _count_bad(self, frames: int) -> None:
         self._bad_frames = (self._bad_frames + frames) & _U32
-
-    # One request after the other.
 
     def _arrive(self, arrival: Arrival) -> None:
         self._waiting.append(arrival)
@@ -168,7 +141,7 @@ class ProbeBoardPanel(Panel):
     def _carry_out(self, frame: Frame) -> tuple[bytes, bool]:
         """Return the encoded answer to the request that is due, and whether it was carried out."""
         try:
-            plan = self._plan(frame)
+            plan = self._plans.plan(frame.opcode, frame.payload)
         except Refusal as refusal:
             return self._refused(frame, refusal), False
         self._states.watchdog.hold()
@@ -182,27 +155,9 @@ class ProbeBoardPanel(Panel):
         finally:
             self._states.watchdog.release()
 
-    def _plan(self, frame: Frame) -> _Plan:
-        """Return what is to be done, if all of the request is right (rule 5)."""
-        plan_for = self._plans.get(frame.opcode)
-        if plan_for is None:
-            if frame.opcode in _DEFINED:
-                raise Refusal(ErrorCode.UNSUPPORTED, f"this board has no {Opcode(frame.opcode).name}")
-            raise Refusal(ErrorCode.BAD_OPCODE, f"there is no operation 0x{frame.opcode:04x}")
-        plan = plan_for(frame.payload)
-        if plan.duration > facts.RUN_MAX:
-            raise Refusal(ErrorCode.RANGE, f"the run would last {plan.duration / 1e9:.3f} s, over 5 s")
-        if self._states.state < plan.needs:
-            if self._states.state is BoardState.SAFE:
-                raise Refusal(ErrorCode.SAFE_STATE, "the board is safe; CLEAR first")
-            raise Refusal(ErrorCode.NOT_ARMED, "the board is not armed; ARM first")
-        return plan
-
     def _refused(self, frame: Frame, refusal: Refusal) -> bytes:
         report = messages.ErrorReport(refusal.code, refusal.entry, 0, self.world.counters.delivered, refusal.text)
         return _encoded(frame, Kind.ERROR, messages.pack_error(report))
-
-    # Operations outside a session.
 
     def _outside_session(self, opcode: Opcode, payload: bytes) -> bytes:
         if opcode is Opcode.HELLO:
@@ -214,7 +169,7 @@ class ProbeBoardPanel(Panel):
                 serial = f"TWIN-{self.name}".replace(",", " ")
                 return f"{facts.VENDOR},{facts.MODEL},{serial},{facts.FIRMWARE}".encode()
             case Opcode.CAPABILITIES:
-                return messages.pack_capabilities(facts.capabilities(*self._shape))
+                return messages.pack_capabilities(facts.capabilities(self.world.die.rows, self.world.die.columns))
             case Opcode.STATUS:
                 return messages.pack_status(self._status())
             case _:
@@ -232,59 +187,7 @@ class ProbeBoardPanel(Panel):
             time=self.world.clock.now() - self._powered_at,
         )
 
-    # Operations of a session: each returns a plan, or raises a Refusal.
-
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return self.world.die.rows, self.world.die.columns
-
-    def _clear(self, payload: bytes) -> _Plan:
-        checks.nothing(payload)
-        return _Plan(BoardState.SAFE, lambda: messages.pack_trips(self._states.clear()))
-
-    def _arm(self, payload: bytes) -> _Plan:
-        period = checks.period(payload)
-        return _Plan(BoardState.IDLE, lambda: _done(self._states.arm(period)))
-
-    def _scheme(self, payload: bytes) -> _Plan:
-        write, read = checks.schemes(payload)
-        return _Plan(BoardState.IDLE, lambda: _done(self._states.set_schemes(write, read)))
-
-    def _compliance(self, payload: bytes) -> _Plan:
-        limit, action = checks.compliance(payload)
-        return _Plan(BoardState.IDLE, lambda: _done(self._states.set_compliance(limit, action)))
-
-    def _route(self, payload: bytes) -> _Plan:
-        cell = checks.cell(payload, self._shape)
-        return _Plan(BoardState.ARMED, lambda: _done(self._states.route(cell)))
-
-    def _unroute(self, payload: bytes) -> _Plan:
-        checks.nothing(payload)
-        return _Plan(BoardState.SAFE, lambda: _done(self._states.open_port()))
-
-    def _read(self, payload: bytes) -> _Plan:
-        request = checks.read(payload, self._shape, self._states.read_scheme)
-        groups = 1 + int((request.row[1:] != request.row[:-1]).sum())
-        return _Plan(BoardState.IDLE, lambda: self._runs.read(request), groups * facts.read_time(request.averages))
-
-    def _pulse(self, payload: bytes) -> _Plan:
-        entries = checks.pulses(payload, self._shape)
-        duration = facts.trains_time(entries.width, entries.count)
-        return _Plan(BoardState.ARMED, lambda: self._runs.pulse(entries), duration)
-
-    def _pulse_read(self, payload: bytes) -> _Plan:
-        request = checks.pulse_read(payload, self._shape, self._states.read_scheme)
-        entries = request.entries
-        reading = len(entries) * facts.read_time(request.averages)
-        duration = facts.trains_time(entries.width, entries.count) + reading
-        return _Plan(BoardState.ARMED, lambda: self._runs.pulse_read(request), duration)
-
 
 def _encoded(request: Frame, kind: Kind, payload: bytes) -> bytes:
     """Return the answer to `request`, with its opcode, sequence and session."""
     return encode_frame(Frame(kind, request.opcode, request.sequence, request.session, payload))
-
-
-def _done(_: None) -> bytes:
-    """Return the payload of a reply that only says that it is done."""
-    return b""

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from labctl.bench_file import DEFAULT_BENCH
+from drivers.hardware import HardwareBackend
+from labctl.backend import BackendOptions
+from labctl.bench_file import DEFAULT_BENCH, load_bench
 from labctl.cli import main
 from labctl.locks import Holder, locked
 from labctl.run_reader import RunReader
@@ -205,6 +207,19 @@ def test_a_locked_die_is_refused_with_its_holder(labctl: Any, tmp_path: Path) ->
         assert word in done.err
 
 
+def test_a_locked_address_is_refused_with_its_holder(labctl: Any, tmp_path: Path) -> None:
+    bench = a_bench(tmp_path)
+    file = load_bench(Path(bench))
+    names = HardwareBackend.for_bench(file, BackendOptions()).lock_names(file)
+    with locked(names[:1], Holder("other-run", 1234, "ada", "2026-11-21T12:00:00+00:00")):
+        done = labctl("run", "write-verify", "--bench", bench, "--json")
+    assert done.code == 3
+    assert done.json["error"]["type"] == "AddressLockedError"
+    for word in ("other-run", "1234", "ada"):
+        assert word in done.err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_address_that_does_not_answer(labctl: Any, tmp_path: Path) -> None:
     bench = a_bench(
         tmp_path,
@@ -275,6 +290,7 @@ def test_a_signal_finishes_the_step_saves_and_exits_honestly(tmp_path: Path, num
     assert json.loads(out)["run"] == str(folder)
     with closing(RunReader(folder)) as reader:
         assert reader.state().state == "stopped"
+        assert reader.state().detail["summary"]["levels"] == reader.steps()
         assert len(reader.records("record")) == reader.steps() >= 20
     assert (folder / "world.npz").is_file()
 

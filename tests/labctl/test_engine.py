@@ -126,7 +126,7 @@ def test_a_run_is_recorded(engine: Any) -> None:
     assert result.summary == Count(2)
     with closing(RunReader(result.folder)) as reader:
         assert reader.state().state == "finished"
-        assert reader.state().detail == {"passed": True, "summary": {"items": 2}}
+        assert reader.state().detail == {"passed": True, "summary": {"items": 2}, "units": {"items": ""}}
         manifest = reader.manifest
     assert manifest["note"] == "a note"
     assert manifest["operator"] == "ada"

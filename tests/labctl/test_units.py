@@ -80,7 +80,7 @@ def test_printing_keeps_four_digits(value: float, unit: str) -> None:
 def test_printing_uses_the_field_s_words() -> None:
     assert format_quantity(357.18e-9, "S") == "357.2 nS"
     assert format_quantity(80e-9, "s") == "80 ns"
-    assert format_quantity(0.123456, "level") == "0.1235 level"
+    assert format_quantity(0.123456, "levels") == "0.1235 levels"
 
 
 @pytest.mark.parametrize("text", ["1.5", "-1", "+1", "1e3", "", "1_0", " 1", "\u0661", True, 1.0, "9" * 19])

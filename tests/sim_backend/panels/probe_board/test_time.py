@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sim_backend.clock import VirtualClock
+from sim_backend.panels.board_watchdog import Watchdog
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -111,6 +114,43 @@ def test_the_watchdog_bites_on_time(host: BoardHost) -> None:
     assert host.refused(PULSE, host.entries([(0, 0, 0, 20, 1)])).code == SAFE_STATE
     assert host.ok(CLEAR) == b"\x01\0"
     assert host.status()[:2] == (1, 0)
+
+
+def test_a_trip_stays_until_it_is_cleared(host: BoardHost) -> None:
+    host.armed(period=20)
+    host.clock.sleep(0.03)
+    host.outside(SAFE)
+    assert host.status()[:2] == (0, 1)
+    host.hello(2)
+    host.refused(READ, host.read([(0, 0)]))
+    assert host.ok(CLEAR) == b"\x01\0"
+    assert host.ok(CLEAR) == b"\0\0"
+
+
+def test_the_watchdog_itself() -> None:
+    clock, bites = VirtualClock(), list[float]()
+    watchdog = Watchdog(clock, lambda: bites.append(clock.now()))
+    watchdog.restart()
+    clock.sleep(5.0)
+    watchdog.start(1.0)
+    clock.sleep(0.75)
+    watchdog.restart()
+    clock.sleep(0.75)
+    watchdog.hold()
+    clock.sleep(10.0)
+    watchdog.restart()
+    watchdog.release()
+    assert bites == []
+    clock.sleep(10.0)
+    assert bites == [17.5]
+    watchdog.start(1.0)
+    watchdog.start(0.25)
+    clock.sleep(0.5)
+    assert bites == [17.5, 26.75]
+    watchdog.start(1.0)
+    watchdog.stop()
+    clock.sleep(10.0)
+    assert len(bites) == 2
 
 
 def test_without_arming_there_is_no_watchdog(host: BoardHost) -> None:

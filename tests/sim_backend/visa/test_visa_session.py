@@ -1,31 +1,23 @@
-"""The twin's VISA library under pyvisa's own resource classes: where reads end, and what happens when they do not."""
+"""The twin's VISA sessions under pyvisa's own resource classes: where reads end, and what happens when they do not."""
 
 from __future__ import annotations
 
-import gc
-import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
-import pyvisa
 from pyvisa import constants
 from pyvisa.constants import BufferOperation, ResourceAttribute, StatusCode
-from pyvisa.errors import InvalidSession, VisaIOError
-from pyvisa.resources import MessageBasedResource, SerialInstrument, TCPIPInstrument, TCPIPSocket, USBInstrument
-from pyvisa.rname import InvalidResourceName
-
-from sim_backend.clock import VirtualClock
-from sim_backend.devices import device_named
-from sim_backend.die import Die
-from sim_backend.panel import Panel
-from sim_backend.visa_library import TwinVisaLibrary, canonical
-from sim_backend.world import World
+from pyvisa.errors import VisaIOError
+from pyvisa.resources import MessageBasedResource, SerialInstrument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from tests.sim_backend.visa.conftest import Bench
+
 
 SOCKET = "TCPIP0::192.168.1.50::5025::SOCKET"
 LAN = "TCPIP0::192.168.1.50::inst0::INSTR"
@@ -36,91 +28,9 @@ FRAMED = (LAN, USB)
 STREAMS = (SOCKET, SERIAL)
 
 
-class Parrot(Panel):
-    """Says what it is told to, a line at a time; notes what reached it."""
-
-    def __init__(self, world: World, name: str) -> None:
-        super().__init__(world, name)
-        self.heard: list[tuple[bytes, bool]] = []
-        self.connected = 0
-        self._line = b""
-
-    def receive(self, data: bytes, end: bool = False) -> list[bytes]:
-        self.heard.append((data, end))
-        *lines, self._line = (self._line + data).split(b"\n")
-        if end and self._line:
-            lines, self._line = [*lines, self._line], b""
-        replies: list[bytes] = []
-        for line in lines:
-            word, _, rest = line.strip().partition(b" ")
-            if word == b"say":
-                replies.append(rest + b"\n")
-            elif word == b"raw":
-                replies.append(rest)
-            elif word == b"hex":
-                replies.append(bytes.fromhex(rest.decode()))
-            elif word == b"work":
-                self.world.clock.sleep(float(rest))
-        return replies
-
-    def power_cycle(self) -> None:
-        self._line = b""
-
-    def connect(self) -> None:
-        self.connected += 1
-        self._line = b""
-
-
-class Shy(Parrot):
-    """A parrot with a status byte."""
-
-    def status_byte(self) -> int:
-        """Return the status byte, without the bit for a waiting answer."""
-        return 0x20
-
-
-class Bench:
-    """A world with one instrument at several addresses, and a resource manager on it."""
-
-    def __init__(self, *names: str, kind: type[Parrot] = Parrot) -> None:
-        self.clock = VirtualClock()
-        world = World(Die.fresh("die", 2, 2, device_named("ru-azo", 5.9e-3), seed=0), self.clock)
-        self.panel = kind(world, "parrot")
-        self.library = TwinVisaLibrary(dict.fromkeys(names or ALL, self.panel))
-        self.manager = pyvisa.ResourceManager(self.library)
-
-    def open(self, name: str, **settings: Any) -> MessageBasedResource:
-        """Open a resource."""
-        return cast("MessageBasedResource", self.manager.open_resource(name, **settings))
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    """A bench, closed at the end."""
-    made = Bench()
-    yield made
-    made.manager.close()
-
-
 def status_of(error: pytest.ExceptionInfo[VisaIOError]) -> StatusCode:
     """Return the code of a VISA error."""
     return StatusCode(error.value.error_code)
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [(SOCKET, TCPIPSocket), (LAN, TCPIPInstrument), (USB, USBInstrument), (SERIAL, SerialInstrument)],
-)
-def test_pyvisas_own_classes_come_out(bench: Bench, name: str, kind: type[MessageBasedResource]) -> None:
-    resource = bench.open(name)
-    assert type(resource) is kind
-    assert resource.resource_name == name
-    assert resource.resource_class == name.rpartition("::")[2]
-    assert resource.interface_type == resource.resource_info.interface_type
-    assert resource.interface_number == 0
-    assert resource.resource_manufacturer_name == "labctl"
-    assert resource.timeout == 2000
-    assert resource.last_status == StatusCode.success
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -299,9 +209,8 @@ def test_flushing(bench: Bench) -> None:
     assert resource.query("say new") == "new"
 
 
-def test_the_status_byte_of_an_instrument_that_has_one() -> None:
-    bench = Bench(kind=Shy)
-    resource = bench.open(USB)
+def test_the_status_byte_of_an_instrument_that_has_one(shy_bench: Bench) -> None:
+    resource = shy_bench.open(USB)
     assert resource.read_stb() == 0x20
     resource.write("say hello")
     assert resource.stb == 0x30
@@ -309,9 +218,8 @@ def test_the_status_byte_of_an_instrument_that_has_one() -> None:
     assert resource.read_stb() == 0x20
     for name in STREAMS:
         with pytest.raises(VisaIOError) as error:
-            bench.open(name).read_stb()
+            shy_bench.open(name).read_stb()
         assert status_of(error) == StatusCode.error_nonsupported_operation
-    bench.manager.close()
 
 
 def test_an_instrument_without_a_status_byte(bench: Bench) -> None:
@@ -345,91 +253,3 @@ def test_attributes_that_do_not_exist(bench: Bench) -> None:
     with pytest.raises(VisaIOError) as error:
         resource.set_visa_attribute(ResourceAttribute.resource_name, "x")
     assert status_of(error) == StatusCode.error_attribute_read_only
-
-
-def test_an_unknown_resource(bench: Bench) -> None:
-    with pytest.raises(VisaIOError) as error:
-        bench.open("TCPIP0::192.168.1.51::5025::SOCKET")
-    assert status_of(error) == StatusCode.error_resource_not_found
-    with pytest.raises(VisaIOError) as error:
-        bench.library.open(bench.manager.session, "nonsense")
-    assert status_of(error) == StatusCode.error_invalid_resource_name
-
-
-def test_a_name_that_is_none_cannot_be_served() -> None:
-    with pytest.raises(InvalidResourceName):
-        Bench("/dev/ttyACM0")
-
-
-@pytest.mark.parametrize(
-    ("name", "spelling"),
-    [
-        (SOCKET, "tcpip::192.168.1.50::5025::SOCKET"),
-        (LAN, "TCPIP::192.168.1.50"),
-        (USB, "usb::0x05E6::0x2450::01419969::INSTR"),
-        (SERIAL, "asrl/dev/ttyUSB0"),
-    ],
-)
-def test_other_spellings_of_a_name(bench: Bench, name: str, spelling: str) -> None:
-    assert canonical(spelling) == name
-    assert bench.open(spelling, read_termination="\n").query("say hello") == "hello"
-
-
-def test_listing(bench: Bench) -> None:
-    assert set(bench.manager.list_resources("?*")) == set(ALL)
-    assert set(bench.manager.list_resources()) == {LAN, USB, SERIAL}
-    assert bench.manager.list_resources("USB?*") == (USB,)
-    assert bench.manager.list_resources("GPIB?*") == ()
-    assert bench.manager.list_resources_info("USB?*")[USB].resource_name == USB
-
-
-def test_closing_and_opening_again(bench: Bench) -> None:
-    with bench.open(LAN) as resource:
-        resource.write("say lost")
-    with pytest.raises(InvalidSession):
-        resource.read()
-    again = bench.open(LAN)
-    assert again.query("say hello") == "hello\n"
-    assert bench.manager.list_opened_resources() == [again]
-
-
-def test_a_resource_manager_can_be_closed_and_opened_again(bench: Bench) -> None:
-    resource = bench.open(LAN)
-    bench.manager.close()
-    bench.manager.close()
-    with pytest.raises(InvalidSession):
-        resource.query("say hello")
-    manager = pyvisa.ResourceManager(bench.library)
-    again = cast("MessageBasedResource", manager.open_resource(LAN))
-    assert again.query("say hello") == "hello\n"
-    manager.close()
-
-
-def test_worlds_do_not_see_each_other() -> None:
-    one, other = Bench(), Bench()
-    assert one.manager is not other.manager
-    first, second = one.open(LAN), other.open(LAN)
-    first.write("say one")
-    second.write("say other")
-    assert (first.read(), second.read()) == ("one\n", "other\n")
-    one.manager.close()
-    second.write("work 0.25")
-    assert second.query("say still here") == "still here\n"
-    assert (one.clock.now(), other.clock.now()) == (0.0, 0.25)
-    other.manager.close()
-
-
-def test_a_forgotten_bench_closes_itself(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        Bench().open(LAN).query("say hello")
-        gc.collect()
-    assert caplog.records == []
-
-
-def test_a_session_that_is_not_open(bench: Bench) -> None:
-    resource = bench.open(LAN)
-    session = resource.session
-    resource.close()
-    with pytest.raises(VisaIOError) as error:
-        bench.library.read(session, 1)
-    assert status_of(error) == StatusCode.error_invalid_object
