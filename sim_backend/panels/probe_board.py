@@ -114,8 +114,9 @@ class ProbeBoardPanel(Panel):
         """Let the request travel, answer it, let the reply travel."""
         clock = self.world.clock
         clock.sleep(facts.LINK_TIME + arrival.size * facts.BYTE_TIME)
-        reply = b"" if self._power_lost else self._answer(arrival.frame)
-        clock.sleep(0.0 if self._power_lost else len(reply) * facts.BYTE_TIME)
+        reply = self._answer(arrival.frame)
+        clock.sleep(len(reply) * facts.BYTE_TIME)
+        # A request that the power left in the middle found the board safe; its answer is lost.
         if self._power_lost:
             self._power_up()
         else:

@@ -65,7 +65,8 @@ class Serial(SerialBase):
             raise SerialException("Port is already open.")
         panel = _panel_at(self.port)
         self._clock = panel.world.clock
-        self._input.clear()
+        # A buffer of its own for each link: what a link of before still brings is lost.
+        self._input = bytearray()
         self._link = link_to(panel, self._input.extend)
         self.is_open = True
 
@@ -73,7 +74,6 @@ class Serial(SerialBase):
         """Disconnect; replies that come later are lost. Closing twice is harmless."""
         self.is_open = False
         self._link = None
-        self._input = bytearray()
 
     @property
     def in_waiting(self) -> int:

@@ -55,6 +55,19 @@ def test_an_end_marks_a_message_without_any_termination(bench: Bench, name: str)
     assert resource.read() == "later\n"
 
 
+@pytest.mark.parametrize("name", FRAMED)
+def test_an_end_can_be_suppressed(bench: Bench, name: str) -> None:
+    resource = bench.open(name)
+    resource.set_visa_attribute(ResourceAttribute.suppress_end_enabled, state=True)
+    resource.write("raw one")
+    resource.write("say two")
+    resource.read_termination = "\n"
+    assert resource.read() == "onetwo"
+    resource.write("raw three")
+    with pytest.raises(VisaIOError):
+        resource.read()
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_has_no_end_of_message(bench: Bench, name: str) -> None:
     resource = bench.open(name)

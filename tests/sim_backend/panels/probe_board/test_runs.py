@@ -14,13 +14,12 @@ from sim_backend.audit import Audit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sim_backend.panels.probe_board import ProbeBoardPanel
     from sim_backend.world import CellCurrents, World
     from tests.sim_backend.panels.probe_board.conftest import BoardHost, Problem
 
-HELLO, STATUS, SAFE, CLEAR, ARM = 0x01, 0x04, 0x05, 0x06, 0x07
+CLEAR = 0x06
 COMPLIANCE, READ, PULSE, PULSE_READ = 0x11, 0x20, 0x21, 0x22
-NONE, TRIPPED = 0xFFFF, 10
+TRIPPED = 10
 UP = (900_000, 80)
 
 
@@ -190,100 +189,3 @@ def test_a_tripped_list_is_repeated_from_the_cache(host: BoardHost, board_world:
     first = host.next(PULSE, payload)
     assert host.ask(PULSE, payload, host.sequence, host.session).raw == first.raw
     assert host.status().delivered == 1
-
-
-class FromInside:
-    """Lets somebody else speak while the board is busy: bytes are sent at a time on the world's clock."""
-
-    def __init__(self, host: BoardHost, after: float, *frames: bytes) -> None:
-        self._host = host
-        self._frames = frames
-        self._timer = host.clock.every(after, self._speak)
-
-    def _speak(self) -> None:
-        self._timer.cancel()
-        for frame in self._frames:
-            self._host.send(frame)
-
-
-def test_safe_breaks_a_list_off_before_the_next_pulse(
-    board: ProbeBoardPanel, host: BoardHost, board_world: World
-) -> None:
-    """Pulses of a slot of 2 ms: after 0.1 s, and the millisecond of the request, 50 have begun."""
-    other = type(host)(board)
-    host.armed()
-    FromInside(other, 0.1005, other.frame(SAFE, b"", 0x8000_0001, 0))
-    problem = host.refused(PULSE, host.entries([(1, 1, 100_000, 1_000_000, 10), (2, 2, *UP[:1], 1_000_000, 400)]))
-    assert tripped(problem) == (TRIPPED, NONE, 1, 50)
-    assert host.clock.now() < 0.2
-    assert [answer.opcode for answer in other.answers()] == [SAFE]
-    assert host.status()[:3] == (0, 0, 50)
-    assert board_world.die.write_count[2, 2] == 40
-
-
-def test_safe_breaks_a_read_off(board: ProbeBoardPanel, host: BoardHost) -> None:
-    other = type(host)(board)
-    host.armed()
-    FromInside(other, 0.1, other.frame(SAFE, b"", 0x8000_0001, 0))
-    problem = host.refused(READ, host.read([(index % 2, 0) for index in range(200)], averages=4096))
-    assert tripped(problem) == (TRIPPED, NONE, 0, 0)
-    assert host.clock.now() < 0.2
-
-
-def test_safe_breaks_a_pulse_read_off_and_keeps_what_was_read(board: ProbeBoardPanel, host: BoardHost) -> None:
-    other = type(host)(board)
-    host.armed()
-    FromInside(other, 0.05, other.frame(SAFE, b"", 0x8000_0001, 0))
-    # An entry takes 20.51 ms and a pulse.
-    problem = host.refused(PULSE_READ, host.pulse_read([(3, 3, 0, 20, 1)] * 10, averages=4096))
-    assert tripped(problem) == (TRIPPED, NONE, 2, 3)
-    assert block(problem.rest[:18], 2)[1] == [0, 0]
-
-
-def test_others_wait_while_a_list_runs_and_are_answered_in_order(board: ProbeBoardPanel, host: BoardHost) -> None:
-    other = type(host)(board)
-    host.armed()
-    order = list[str]()
-    host.on_answer = lambda: order.append("host")
-    other.on_answer = lambda: order.append("other")
-    FromInside(other, 0.01, other.frame(STATUS, b"", 1, 0), other.frame(HELLO, struct.pack("<I", 77), 2, 0))
-    assert host.ok(PULSE, host.entries([(0, 0, 0, 1_000_000, 100)])) == struct.pack("<IQ", 1, 100)
-    assert order == ["host", "other", "other"]
-    status, hello = other.answers()
-    assert struct.unpack("<BHQIiIQ", status.payload)[2] == 100
-    assert hello.opcode == HELLO
-
-
-def test_safe_that_came_while_others_waited_is_obeyed_in_its_turn_again(
-    board: ProbeBoardPanel, host: BoardHost
-) -> None:
-    """CLEAR and ARM that arrived before SAFE must not leave the board armed behind it."""
-    other = type(host)(board)
-    host.armed()
-    other.session = host.session
-    FromInside(
-        other, 0.01,
-        other.frame(CLEAR, b"", 4, host.session),
-        other.frame(ARM, struct.pack("<I", 1000), 5, host.session),
-        other.frame(SAFE, b"", 0x8000_0001, 0),
-        other.frame(SAFE, b"too long", 0x8000_0002, 0),
-    )  # fmt: skip
-    assert tripped(host.refused(PULSE, host.entries([(0, 0, 0, 1_000_000, 100)])))[1:3] == (NONE, 0)
-    assert [(answer.opcode, answer.kind) for answer in other.answers()] == [(CLEAR, 2), (ARM, 2), (SAFE, 2), (SAFE, 3)]
-    assert host.status().state == 0
-
-
-def test_a_power_cycle_breaks_a_list_off_without_an_answer(
-    board: ProbeBoardPanel, host: BoardHost, board_world: World
-) -> None:
-    host.armed()
-
-    def pull_the_plug() -> None:
-        timer.cancel()
-        board.power_cycle()
-
-    timer = host.clock.every(0.1005, pull_the_plug)
-    host.send(host.frame(PULSE, host.entries([(2, 2, 900_000, 1_000_000, 400)]), host.sequence + 1, host.session))
-    assert host.answers() == []
-    assert host.status()[:4] == (0, 0, 0, 2)
-    assert board_world.die.write_count[2, 2] == 50

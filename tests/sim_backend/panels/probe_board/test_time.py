@@ -41,6 +41,17 @@ def test_a_transaction_takes_a_millisecond_and_its_bytes(host: BoardHost) -> Non
     assert host.clock.now() == start
 
 
+def test_a_frame_costs_the_same_in_pieces(host: BoardHost) -> None:
+    host.idle()
+    frame = b"\0" + host.frame(UNROUTE, b"", 2, host.session)
+    start = host.clock.now()
+    for byte in b"\x01garbage\0" + frame:
+        host.send(bytes([byte]))
+    (answer,) = host.answers()
+    expected = LINK + (len(frame) - 1 + len(answer.raw) + 1) * BYTE
+    assert host.clock.now() - start == pytest.approx(expected, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("cells", "averages", "groups"),
     [
@@ -143,7 +154,7 @@ def test_the_watchdog_itself() -> None:
     assert bites == []
     clock.sleep(10.0)
     assert bites == [17.5]
-    watchdog.start(1.0)
+    watchdog.start(10.0)
     watchdog.start(0.25)
     clock.sleep(0.5)
     assert bites == [17.5, 26.75]
