@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHECKS = {
     "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
     "lint": [sys.executable, "-m", "ruff", "check", "."],
-    "types": [sys.executable, "-m", "pyright"],
+    "types": [sys.executable, "-m", "pyright", "--pythonpath", sys.executable],
     "layers": [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
 }
 
