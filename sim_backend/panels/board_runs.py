@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sim_backend.world import CellCurrents
 
 _SLICE = 1e-3
-"""Longest piece of a train, in s, after which the board looks whether it was made safe meanwhile."""
+"""Longest piece of a train or a conversion, in s, after which the board looks whether it was made safe meanwhile."""
 _NO_RESULTS = ResultBlock(np.empty(0), np.empty(0, np.bool_), np.empty(0, np.bool_))
 
 
@@ -136,8 +136,7 @@ class BoardRuns:
         states = self._states
         self._go_on()
         scheme, limit, action = states.read_scheme, states.limit, states.action
-        self._world.clock.sleep(facts.read_time(averages) / 1e9)
-        self._go_on()
+        self._sample(facts.read_time(averages) / 1e9)
         found: CellCurrents = self._world.read_cells(
             row, column, facts.on_grid(voltage, facts.READ_STEP), averages, scheme, limit
         )
@@ -176,6 +175,14 @@ class BoardRuns:
             stopped = self._stopped_at
             passed += pulses if stopped is None else min(pulses, math.ceil((stopped - start) / slot))
         return passed
+
+    def _sample(self, duration: float) -> None:
+        """Let the time (s) of a conversion pass, unless the board is made safe meanwhile."""
+        left = duration
+        while left > 0:
+            self._world.clock.sleep(min(left, _SLICE))
+            self._go_on()
+            left -= _SLICE
 
     def _go_on(self) -> None:
         """Break off if the board was made safe meanwhile."""

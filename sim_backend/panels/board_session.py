@@ -16,6 +16,8 @@ KEPT = 16
 """Replies that the board keeps."""
 _STRIDE = 40_507
 """From one session's number to the next, modulo 65,535: coprime to it, so that all numbers have their turn."""
+_BOOT_STRIDE = 24_593
+"""From the first number of one power-up to that of the next, modulo 65,535: coprime to it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,15 @@ class Kept:
 class Session:
     """The board's one session.
 
-    Numbers of sessions follow from one another, so that a twin's run can be repeated.
+    Numbers of sessions follow from one another and from the power-up, so that a twin's run can be repeated, and a
+    request of the session before a restart is not taken for one of the session after it.
+
+    Args:
+        boot: power-ups of the board so far, this one included.
     """
 
-    def __init__(self) -> None:
-        self._previous = 0
+    def __init__(self, boot: int) -> None:
+        self._previous = (boot - 1) * _BOOT_STRIDE % 0xFFFF
         self._number: int | None = None
         self._nonce: int | None = None
         self._hello = b""

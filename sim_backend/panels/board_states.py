@@ -29,6 +29,8 @@ class BoardStates:
         self.limit = facts.LINE_LIMIT
         self.action = ComplianceAction.CLAMP
         self.watchdog = Watchdog(world.clock, self._bite)
+        self.safe_waiting = 0
+        """SAFE requests that have been obeyed on arrival and not been answered yet: until then nothing leaves SAFE."""
         self._routed: Cell | None = None
 
     def make_safe(self, trip: Trip = Trip.NONE) -> None:
@@ -43,6 +45,7 @@ class BoardStates:
     def power_up(self) -> None:
         """Take the state and the settings that the board has after power-up."""
         self.make_safe()
+        self.safe_waiting = 0
         self.trips = Trip.NONE
         self.limit = facts.LINE_LIMIT
         self.action = ComplianceAction.CLAMP
@@ -54,7 +57,7 @@ class BoardStates:
         """
         trips = self.trips
         if self.state is BoardState.SAFE:
-            self.state = BoardState.IDLE
+            self.state = BoardState.SAFE if self.safe_waiting else BoardState.IDLE
             self.trips = Trip.NONE
         return trips
 

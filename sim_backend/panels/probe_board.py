@@ -8,6 +8,8 @@ figures. This file joins them: one request at a time, in the order of arrival, a
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from labctl import messages
@@ -24,7 +26,7 @@ from sim_backend.panels.board_session import Session
 from sim_backend.panels.board_states import BoardStates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from sim_backend.world import World
 
@@ -46,7 +48,7 @@ class ProbeBoardPanel(Panel):
         self._states = BoardStates(world)
         self._runs = BoardRuns(self._states)
         self._plans = BoardPlans(self._states, self._runs)
-        self._session = Session()
+        self._session = Session(world.counters.boot)
         self._waiting: deque[Arrival] = deque()
         self._busy = False
         self._power_lost = False
@@ -96,12 +98,12 @@ class ProbeBoardPanel(Panel):
     def _count_bad(self, frames: int) -> None:
         self._bad_frames = (self._bad_frames + frames) & _U32
 
-    def _arrive(self, arrival: Arrival) -> None:
-        self._waiting.append(arrival)
+    def _arrive(self, arrivals: list[Arrival]) -> None:
+        self._waiting.extend(arrivals)
         if self._busy:
-            if arrival.frame.opcode == Opcode.SAFE and not arrival.frame.payload:
-                self._runs.stop()
-                self._states.make_safe()
+            for arrival in arrivals:
+                if arrival.is_safe:
+                    self._obey_safe()
             return
         self._busy = True
         try:
@@ -110,17 +112,45 @@ class ProbeBoardPanel(Panel):
         finally:
             self._busy = False
 
+    def _obey_safe(self) -> None:
+        """Obey a SAFE that arrives while another request runs; it is answered when its turn comes."""
+        self._runs.stop()
+        self._states.make_safe()
+        self._states.safe_waiting += 1
+
     def _transact(self, arrival: Arrival) -> None:
         """Let the request travel, answer it, let the reply travel."""
         clock = self.world.clock
-        clock.sleep(facts.LINK_TIME + arrival.size * facts.BYTE_TIME)
-        reply = self._answer(arrival.frame)
-        clock.sleep(len(reply) * facts.BYTE_TIME)
-        # A request that the power left in the middle found the board safe; its answer is lost.
+        self._count_bad(arrival.bad)
+        clock.sleep(arrival.link_time)
+        if arrival.is_safe:
+            self._states.safe_waiting = max(0, self._states.safe_waiting - 1)
+        with self._safe_on_its_way():
+            reply = b"" if self._power_lost else self._answer(arrival.frame)
+        clock.sleep(0.0 if self._power_lost else len(reply) * facts.BYTE_TIME)
         if self._power_lost:
             self._power_up()
         else:
             arrival.connection.send(reply)
+
+    @contextmanager
+    def _safe_on_its_way(self) -> Generator[None]:
+        """Let a SAFE that was sent right behind this request arrive at its own time, while the request runs."""
+        ahead = list(takewhile(lambda arrival: not arrival.is_safe, self._waiting))
+        if self._states.safe_waiting or len(ahead) == len(self._waiting):
+            yield
+            return
+        delay = sum(arrival.link_time for arrival in [*ahead, self._waiting[len(ahead)]])
+
+        def arrives() -> None:
+            timer.cancel()
+            self._obey_safe()
+
+        timer = self.world.clock.every(delay, arrives)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _answer(self, frame: Frame) -> bytes:
         """Return the encoded answer to a request."""

@@ -93,20 +93,50 @@ def test_others_wait_while_a_list_runs_and_are_answered_in_order(board: ProbeBoa
 def test_safe_that_came_while_others_waited_is_obeyed_in_its_turn_again(
     board: ProbeBoardPanel, host: BoardHost
 ) -> None:
-    """CLEAR and ARM that arrived before SAFE must not leave the board armed behind it."""
+    """What arrived before SAFE and is answered before it neither leaves SAFE nor puts anything out."""
     other = type(host)(board)
     host.armed()
     other.session = host.session
     requests = (
         other.frame(CLEAR, b"", 4, host.session),
         other.frame(ARM, struct.pack("<I", 1000), 5, host.session),
+        other.frame(PULSE, host.entries([LONG]), 6, host.session),
         other.frame(SAFE, b"", 0x8000_0001, 0),
         other.frame(SAFE, b"too long", 0x8000_0002, 0),
     )
     once(host, 0.01, lambda: other.send(b"".join(requests)))
-    assert tripped(host.refused(PULSE, host.entries([LONG])))[1:3] == (NONE, 0)
-    assert [(answer.opcode, answer.kind) for answer in other.answers()] == [(CLEAR, 2), (ARM, 2), (SAFE, 2), (SAFE, 3)]
-    assert host.status().state == 0
+    problem = tripped(host.refused(PULSE, host.entries([LONG])))
+    assert problem[1:3] == (NONE, 0)
+    answers = [(answer.opcode, answer.kind) for answer in other.answers()]
+    assert answers == [(CLEAR, 2), (ARM, 3), (PULSE, 3), (SAFE, 2), (SAFE, 3)]
+    assert host.status()[:3] == (0, 0, problem[3])
+    host.sequence = 6
+    host.ok(CLEAR)
+    assert host.status().state == 1
+
+
+def test_safe_sent_right_behind_a_list_breaks_it_off_when_it_has_travelled(
+    board: ProbeBoardPanel, host: BoardHost
+) -> None:
+    """Both requests reach the board's receiver in one piece; SAFE is a millisecond behind the list all the same."""
+    host.armed()
+    pulses = host.entries([(0, 0, 0, 50_000, 10), (0, 0, 0, 50_000, 100)])
+    request = host.frame(PULSE, pulses, host.sequence + 1, host.session)
+    host.send(request + host.frame(SAFE, b"", 0x8000_0001, 0))
+    list_answer, safe_answer = host.answers()
+    assert list_answer.kind == 3
+    assert struct.unpack_from("<HHIQ", list_answer.payload) == (TRIPPED, NONE, 1, 11)
+    assert (safe_answer.opcode, safe_answer.kind) == (SAFE, 2)
+    assert host.status()[:3] == (0, 0, 11)
+
+
+def test_safe_breaks_a_conversion_off_within_a_millisecond(board: ProbeBoardPanel, host: BoardHost) -> None:
+    other = type(host)(board)
+    host.armed()
+    start = host.clock.now()
+    once(host, 5e-3, lambda: other.send(other.frame(SAFE, b"", 0x8000_0001, 0)))
+    assert host.refused(READ, host.read([(0, 0)], averages=4096)).code == TRIPPED
+    assert host.clock.now() - start < 9e-3
 
 
 def test_a_power_cycle_breaks_a_list_off_without_an_answer(

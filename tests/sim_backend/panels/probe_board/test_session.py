@@ -36,13 +36,24 @@ def test_hello_says_who_we_are_where(host: BoardHost) -> None:
 
 
 def test_a_session_is_never_0_and_never_the_last_one() -> None:
-    session, numbers = Session(), list[int]()
+    session, numbers = Session(boot=1), list[int]()
     for nonce in range(70_000):
         numbers.append(struct.unpack("<IHIQ", session.open(nonce, 1, 0))[1])
     assert 0 not in numbers
     assert all(one != other for one, other in pairwise(numbers))
     session.forget()
     assert struct.unpack("<IHIQ", session.open(69_999, 1, 0))[1] not in (0, numbers[-1])
+
+
+def test_the_session_after_a_restart_is_none_of_those_before_it() -> None:
+    """A twin's board that is started anew with its die has counted one power-up more."""
+
+    def first_sessions(boot: int) -> list[int]:
+        session = Session(boot)
+        return [struct.unpack("<IHIQ", session.open(nonce, boot, 0))[1] for nonce in range(20)]
+
+    numbers = [number for boot in range(1, 200) for number in first_sessions(boot)]
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_the_same_host_nonce_gets_the_same_payload_and_changes_nothing(host: BoardHost) -> None:
