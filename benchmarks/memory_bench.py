@@ -129,7 +129,8 @@ class MemoryBackend(Backend):
         """Open nothing."""
         raise AssertionError(port, settings)
 
-    def lock_names(self, bench: BenchFile) -> tuple[str, ...]:
+    @classmethod
+    def lock_names(cls, bench: BenchFile, options: BackendOptions) -> tuple[str, ...]:
         """Lock nothing."""
         return ()
 

@@ -1,20 +1,32 @@
 """The host's end of the probe board's link: every request is executed at most once, every reply is the one asked for.
 
 A request without reply is sent again as the same bytes, up to three times; the board answers repeats from its cache
-and executes nothing twice. When that does not help, a new session is opened and the caller must settle what happened.
+and executes nothing twice. When that does not help, or something breaks a request off, nothing of it is ever sent
+again: the session is over. What a lost list of pulses did is settled in a session that is opened after it.
 Which requests there are is in `drivers/probe_board.py`.
 """
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import serial
 
 from labctl.errors import LinkError, RefusedError, TrippedError
-from labctl.messages import PayloadError, pack_hello, unpack_error, unpack_hello_reply
+from labctl.messages import (
+    ErrorReport,
+    PayloadError,
+    pack_hello,
+    split_pulse_read_reply,
+    unpack_error,
+    unpack_hello_reply,
+    unpack_receipt,
+)
 from labctl.wire import (
     DELIMITER,
     OUTSIDE_SESSION,
@@ -31,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from labctl.backend import Clock
-    from labctl.messages import ErrorReport, HelloReply
+    from labctl.messages import HelloReply
 
 RESENDS = 3
 """How often the same bytes are sent again (board specification, section 2, rule 4)."""
@@ -42,10 +54,31 @@ LIST_TIME = 5.0
 POLL_TIME = 0.05
 """Time-out (s) of one read of the port."""
 _SEQUENCES = 2**32 - OUTSIDE_SESSION
+_PULSING = (Opcode.PULSE, Opcode.PULSE_READ)
+_NO_SUCH_SESSION = (ErrorCode.SESSION, ErrorCode.SEQUENCE)
+_Key: TypeAlias = tuple[int, int, int]
+"""Session, sequence and opcode, which a reply repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class PulseCount:
+    """Power-ups of the board, and the pulses it put out since the last one."""
+
+    boot: int = 0
+    delivered: int = 0
 
 
 class LostReplyError(LinkError):
-    """A request stayed without reply; whether it was executed must be settled."""
+    """A request was sent, and no readable reply came: whether it was executed must be settled.
+
+    Args:
+        message: what happened.
+        before: what the board had counted before the request.
+    """
+
+    def __init__(self, message: str, before: PulseCount) -> None:
+        super().__init__(message)
+        self.before = before
 
 
 class BoardError(RefusedError):
@@ -88,6 +121,17 @@ class Port(Protocol):
         ...
 
 
+class _Session(Enum):
+    """Whether a request of the session may be sent."""
+
+    CLOSED = 0
+    """Not before the caller opens one: there was none yet, or it ended in a way that the caller must know of."""
+    OPEN = 1
+    """Yes."""
+    LOST = 2
+    """After a HELLO, which the request sends by itself: a reply was lost, and the caller was told."""
+
+
 class BoardLink:
     """One serial port to a probe board.
 
@@ -103,11 +147,20 @@ class BoardLink:
         self._where = where
         self._frames = FrameReader(Kind.REPLY, Kind.ERROR)
         self._lock = threading.Lock()
-        self._outside = secrets.randbelow(_SEQUENCES)
+        # Re-entrant: a twin's clock calls its timers from inside a read that waits.
+        self._receiving = threading.RLock()
+        self._awaited: dict[_Key, Frame | None] = {}
+        self._outside = itertools.count(secrets.randbelow(_SEQUENCES))
+        self._state = _Session.CLOSED
         self._session = 0
         self._sequence = 0
-        self._unanswered: Frame | None = None
+        self._count = PulseCount()
         self._delimited = False
+
+    @property
+    def boot(self) -> int:
+        """Power-ups of the board when the session was opened."""
+        return self._count.boot
 
     def open_session(self) -> HelloReply:
         """Say HELLO; the board forgets the session before.
@@ -116,10 +169,13 @@ class BoardLink:
             LinkError: if the board does not answer.
         """
         with self._lock:
-            return self._hello()
+            return self._hello(LIST_TIME + REPLY_TIME, RESENDS)
 
     def ask(self, opcode: Opcode, payload: bytes = b"", duration: float = 0.0) -> bytes:
         """Send a request of the session and return the payload of its reply.
+
+        Once this has returned or raised, the request is never sent again. After a lost reply the next request opens
+        a session first; every HELLO that stays without answer costs it one of its resends.
 
         Args:
             opcode: the operation.
@@ -127,15 +183,16 @@ class BoardLink:
             duration: how long (s) the board needs to carry it out.
 
         Raises:
-            LostReplyError: if no reply came; a new session must be opened before the next request.
+            LostReplyError: if no reply came, or none that can be read.
             BoardError, BoardTrippedError: if the board answers with an error.
-            LinkError: if the port is gone, or the session is not ours any more.
+            LinkError: if there is no session, and nothing was done: none was opened, a request was broken off from
+                outside, the board was restarted, or another program talks to it. `open_session` must be called.
         """
         with self._lock:
             return self._ask(opcode, payload, duration, RESENDS)
 
     def ask_if_free(self, opcode: Opcode, payload: bytes) -> None:
-        """Send a request unless another is under way, and wait for its reply only once."""
+        """Do as `ask` does, but send once only; do nothing while another request is under way."""
         if self._lock.acquire(blocking=False):
             try:
                 self._ask(opcode, payload, 0.0, 0)
@@ -147,97 +204,194 @@ class BoardLink:
 
         Raises:
             LinkError: if no reply came.
-            BoardError: if the board answers with an error.
+            BoardError, BoardTrippedError: if the board answers with an error.
         """
         with self._lock:
-            return self._ask_outside(opcode, payload)
+            return self._ask_outside(opcode, payload, REPLY_TIME, RESENDS)
+
+    def make_safe(self) -> None:
+        """Send SAFE and see it answered; a request of another thread holds it up for `REPLY_TIME` at most.
+
+        Raises:
+            LinkError: if no reply came.
+            BoardError, BoardTrippedError: if the board answers with an error.
+        """
+        alone = self._lock.acquire(timeout=REPLY_TIME)
+        try:
+            self._ask_outside(Opcode.SAFE, b"", REPLY_TIME, RESENDS)
+        finally:
+            if alone:
+                self._lock.release()
+
+    def parse(self, unpack: Callable[[bytes], Value], payload: bytes) -> Value:
+        """Return what a reply holds.
+
+        Raises:
+            LinkError: if it has a wrong length, as that of another firmware may have.
+        """
+        try:
+            return unpack(payload)
+        except PayloadError as error:
+            raise LinkError(f"{self._where} sent a reply that its specification does not allow: {error}") from None
 
     def close(self) -> None:
         """Close the port."""
         self._port.close()
 
-    def _hello(self) -> HelloReply:
-        self._unanswered = None
-        payload = pack_hello(secrets.randbits(32))
-        reply = _reading(unpack_hello_reply, self._ask_outside(Opcode.HELLO, payload, LIST_TIME), self._where)
+    def _hello(self, patience: float, resends: int) -> HelloReply:
+        """Open a session. The one before is lost even if no answer comes: the board may have forgotten it."""
+        if self._state is _Session.OPEN:
+            self._state = _Session.LOST
+        payload = self._ask_outside(Opcode.HELLO, pack_hello(secrets.randbits(32)), patience, resends)
+        reply = self.parse(unpack_hello_reply, payload)
         self._session, self._sequence = reply.session, 0
+        self._count = PulseCount(reply.boot, reply.delivered)
+        self._state = _Session.OPEN
         return reply
 
+    def _renew(self, resends: int) -> int:
+        """Open a session in place of one that lost a reply; return how many resends are left."""
+        boot = self._count.boot
+        while True:
+            try:
+                self._hello(REPLY_TIME, 0)
+                break
+            except LinkError:
+                if resends == 0:
+                    raise
+                resends -= 1
+        if self._count.boot != boot:
+            self._state = _Session.CLOSED
+            raise LinkError(f"{self._where} was restarted and has lost its settings; open a new session")
+        return resends
+
     def _ask(self, opcode: Opcode, payload: bytes, duration: float, resends: int) -> bytes:
-        if self._unanswered is not None:
-            self._exchange(self._unanswered, LIST_TIME, RESENDS)
-            self._unanswered = None
+        if self._state is _Session.LOST:
+            resends = self._renew(resends)
+        if self._state is _Session.CLOSED:
+            raise LinkError(f"no session is open with {self._where}, or a request broke it off; open a new one")
         self._sequence += 1
         frame = Frame(Kind.REQUEST, opcode, self._sequence, self._session, payload)
-        self._unanswered = frame
-        reply = self._exchange(frame, duration, resends)
-        self._unanswered = None
-        return self._judge(frame, reply)
+        # Closed until the reply is there: wherever an exception from outside strikes, nothing is left to be sent.
+        self._state = _Session.CLOSED
+        try:
+            answer = self._exchange(frame, duration, resends)
+            count = self._counted(frame, answer)
+        except LinkError as error:
+            self._state = _Session.LOST
+            raise LostReplyError(str(error), self._count) from None
+        if not (isinstance(answer, ErrorReport) and answer.code in _NO_SUCH_SESSION):
+            self._count = count
+            self._state = _Session.OPEN
+        return self._judge(opcode, answer)
 
-    def _exchange(self, frame: Frame, duration: float, resends: int) -> Frame:
+    def _exchange(self, frame: Frame, duration: float, resends: int) -> bytes | ErrorReport:
+        """Send a request until it is answered.
+
+        Raises:
+            LinkError: if it may or may not have been executed.
+        """
         data = encode_frame(frame)
-        for _ in range(1 + resends):
-            self._send(data)
-            reply = self._await(frame, duration + REPLY_TIME)
-            if reply is not None:
-                return reply
-        name = Opcode(frame.opcode).name
-        raise LostReplyError(f"{self._where} did not answer {name}; check the cable, its power and the address")
+        for copy in range(1 + resends):
+            reply = self._attempt(frame, data, duration + REPLY_TIME)
+            if reply is None:
+                continue
+            answer = self._answer(reply)
+            if (
+                copy
+                and frame.opcode in _PULSING
+                and isinstance(answer, ErrorReport)
+                and answer.code in _NO_SUCH_SESSION
+            ):
+                break  # this copy was not executed, but one before it may have been, in a session that is over
+            return answer
+        raise self._silence(Opcode(frame.opcode))
 
-    def _ask_outside(self, opcode: Opcode, payload: bytes, duration: float = 0.0) -> bytes:
-        for _ in range(1 + RESENDS):
-            self._outside = (self._outside + 1) % _SEQUENCES
-            frame = Frame(Kind.REQUEST, opcode, OUTSIDE_SESSION + self._outside, 0, payload)
-            self._send(encode_frame(frame))
-            reply = self._await(frame, duration + REPLY_TIME)
+    def _ask_outside(self, opcode: Opcode, payload: bytes, patience: float, resends: int) -> bytes:
+        for _ in range(1 + resends):
+            sequence = OUTSIDE_SESSION + next(self._outside) % _SEQUENCES
+            frame = Frame(Kind.REQUEST, opcode, sequence, 0, payload)
+            reply = self._attempt(frame, encode_frame(frame), patience)
             if reply is not None:
-                return self._judge(frame, reply)
-        raise LinkError(f"{self._where} did not answer {opcode.name}; check the cable, its power and the address")
+                return self._judge(opcode, self._answer(reply))
+        raise self._silence(opcode)
+
+    def _attempt(self, request: Frame, data: bytes, patience: float) -> Frame | None:
+        """Send a request once and wait for its reply; None if none comes in time."""
+        key = _key(request)
+        self._awaited[key] = None
+        try:
+            self._send(data)
+            deadline = self._clock.now() + patience
+            while True:
+                self._receive()
+                reply = self._awaited[key]
+                if reply is not None or self._clock.now() >= deadline:
+                    return reply
+        finally:
+            del self._awaited[key]
 
     def _send(self, data: bytes) -> None:
-        """Write a frame; the first one follows a delimiter, so that noise before it ends there."""
+        """Write a whole frame. A delimiter goes before the first one, and before one that follows half a frame."""
+        whole = data if self._delimited else DELIMITER + data
+        self._delimited = False
         try:
-            self._port.write(data if self._delimited else DELIMITER + data)
+            self._port.write(whole)
         except (OSError, serial.SerialException) as error:
-            raise self._lost(error) from None
+            raise self._gone(error) from None
         self._delimited = True
 
-    def _await(self, request: Frame, patience: float) -> Frame | None:
-        """Return the reply to `request`; every frame that answers something else is thrown away."""
-        deadline = self._clock.now() + patience
-        while True:
+    def _receive(self) -> None:
+        """Read what came. A reply that some thread waits for is kept for it; every other one is thrown away."""
+        with self._receiving:
             try:
                 data = self._port.read(max(1, self._port.in_waiting))
             except (OSError, serial.SerialException) as error:
-                raise self._lost(error) from None
+                raise self._gone(error) from None
             for frame in self._frames.feed(data):
-                if (frame.session, frame.sequence, frame.opcode) == (request.session, request.sequence, request.opcode):
-                    return frame
-            if self._clock.now() >= deadline:
-                return None
+                if _key(frame) in self._awaited:
+                    self._awaited[_key(frame)] = frame
 
-    def _judge(self, request: Frame, reply: Frame) -> bytes:
-        """Return the payload of a reply; raise what an error means."""
+    def _answer(self, reply: Frame) -> bytes | ErrorReport:
+        """Return the payload of a reply, or what an error reports."""
         if reply.kind is Kind.REPLY:
             return reply.payload
-        first = _reading(unpack_error, reply.payload, self._where)
-        broken_off = first.code == ErrorCode.TRIPPED and request.opcode == Opcode.PULSE_READ
-        report = unpack_error(reply.payload, with_block=True) if broken_off else first
-        name, code = Opcode(request.opcode).name, error_name(report.code)
-        what = f"{self._where} answered {name} with {code}: {report.text!r}"
-        if report.code in (ErrorCode.TRIPPED, ErrorCode.SAFE_STATE, ErrorCode.NOT_ARMED):
-            raise BoardTrippedError(f"{what}; find the cause, then start anew", report)
-        if report.code in (ErrorCode.SESSION, ErrorCode.SEQUENCE):
-            raise LinkError(f"{what}; the board was restarted, or another program talks to it")
-        raise BoardError(what, report)
+        report = self.parse(unpack_error, reply.payload)
+        if report.code == ErrorCode.TRIPPED and reply.opcode == Opcode.PULSE_READ:
+            return unpack_error(reply.payload, with_block=True)
+        return report
 
-    def _lost(self, error: Exception) -> LinkError:
+    def _counted(self, request: Frame, answer: bytes | ErrorReport) -> PulseCount:
+        """Return what the board has counted after a request.
+
+        Raises:
+            LinkError: if the answer to a list of pulses cannot be read.
+        """
+        if isinstance(answer, ErrorReport):
+            return replace(self._count, delivered=answer.delivered)
+        if request.opcode == Opcode.PULSE:
+            return replace(self._count, delivered=self.parse(unpack_receipt, answer)[1])
+        if request.opcode == Opcode.PULSE_READ:
+            return replace(self._count, delivered=self.parse(split_pulse_read_reply, answer)[1])
+        return self._count
+
+    def _judge(self, opcode: Opcode, answer: bytes | ErrorReport) -> bytes:
+        """Return the payload of a reply; raise what an error means."""
+        if not isinstance(answer, ErrorReport):
+            return answer
+        what = f"{self._where} answered {opcode.name} with {error_name(answer.code)}: {answer.text!r}"
+        if answer.code in (ErrorCode.TRIPPED, ErrorCode.SAFE_STATE, ErrorCode.NOT_ARMED):
+            raise BoardTrippedError(f"{what}; find the cause, then start anew", answer)
+        if answer.code in _NO_SUCH_SESSION:
+            raise LinkError(f"{what}; the board was restarted, or another program talks to it")
+        raise BoardError(what, answer)
+
+    def _silence(self, opcode: Opcode) -> LinkError:
+        return LinkError(f"{self._where} did not answer {opcode.name}; check the cable, its power and the address")
+
+    def _gone(self, error: Exception) -> LinkError:
         return LinkError(f"the link to {self._where} is gone ({error}); check the cable and its power")
 
 
-def _reading(unpack: Callable[[bytes], Value], payload: bytes, where: str) -> Value:
-    """Return what a reply holds; one of a wrong length comes from another firmware."""
-    try:
-        return unpack(payload)
-    except PayloadError as error:
-        raise LinkError(f"{where} sent a reply that its specification does not allow: {error}") from None
+def _key(frame: Frame) -> _Key:
+    return frame.session, frame.sequence, frame.opcode

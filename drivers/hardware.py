@@ -86,7 +86,8 @@ class HardwareBackend(Backend):
         return channel
 
     @override
-    def lock_names(self, bench: BenchFile) -> tuple[str, ...]:
+    @classmethod
+    def lock_names(cls, bench: BenchFile, options: BackendOptions) -> tuple[str, ...]:
         return tuple(sorted({canonical_address(entry.address) for entry in bench.instruments.values()}))
 
     @override

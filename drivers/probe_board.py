@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 from pydantic import AfterValidator
 from typing_extensions import override
 
-from drivers.board_link import POLL_TIME, BoardLink, LostReplyError, Port, Value
+from drivers.board_link import POLL_TIME, BoardLink, LostReplyError, Port
 from labctl.bench_file import InstrumentEntry
 from labctl.errors import InDoubtError, InputError, LinkError
 from labctl.instruments import (
@@ -29,7 +29,6 @@ from labctl.instruments import (
     WriteScheme,
 )
 from labctl.messages import (
-    PayloadError,
     pack_arm,
     pack_cell,
     pack_compliance,
@@ -48,7 +47,7 @@ from labctl.units import Seconds
 from labctl.wire import Opcode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from labctl.backend import Backend
     from labctl.messages import ResultBlock
@@ -94,8 +93,6 @@ class LabctlProbeBoard(ProbeBoard):
         self.watchdog = settings.watchdog
         self._link = link
         self._able: Capabilities | None = None
-        self._boot = 0
-        self._delivered = 0
         self._period = 0.0
 
     @classmethod
@@ -118,21 +115,20 @@ class LabctlProbeBoard(ProbeBoard):
     @override
     def capabilities(self) -> Capabilities:
         if self._able is None:
-            self._able = self._parse(unpack_capabilities, self._link.ask_outside(Opcode.CAPABILITIES))
+            self._able = self._link.parse(unpack_capabilities, self._link.ask_outside(Opcode.CAPABILITIES))
         return self._able
 
     @override
     def status(self) -> BoardStatus:
-        return self._parse(unpack_status, self._link.ask_outside(Opcode.STATUS))
+        return self._link.parse(unpack_status, self._link.ask_outside(Opcode.STATUS))
 
     @override
     def open_session(self) -> None:
-        hello = self._link.open_session()
-        self._boot, self._delivered = hello.boot, hello.delivered
+        self._link.open_session()
 
     @override
     def make_safe(self) -> None:
-        self._link.ask_outside(Opcode.SAFE)
+        self._link.make_safe()
 
     @override
     def close(self) -> None:
@@ -140,7 +136,7 @@ class LabctlProbeBoard(ProbeBoard):
 
     @override
     def clear(self) -> Trip:
-        return self._parse(unpack_trips, self._link.ask(Opcode.CLEAR))
+        return self._link.parse(unpack_trips, self._link.ask(Opcode.CLEAR))
 
     @override
     def arm(self, period: float) -> None:
@@ -175,7 +171,7 @@ class LabctlProbeBoard(ProbeBoard):
         self._check_read(voltage, averages)
         duration = len(cells) * (_SETTLING + averages * _SAMPLE)
         reply = self._link.ask(Opcode.READ, pack_read(cells, voltage, averages), duration)
-        return self._readings(voltage, self._parse(lambda payload: unpack_block(payload, len(cells)), reply))
+        return self._readings(voltage, self._link.parse(lambda payload: unpack_block(payload, len(cells)), reply))
 
     @override
     def pulse(self, pulses: Sequence[Pulse]) -> PulseReceipt:
@@ -183,9 +179,9 @@ class LabctlProbeBoard(ProbeBoard):
         self._check_pulses(pulses)
         try:
             reply = self._link.ask(Opcode.PULSE, pack_entries(pulses), _duration(pulses))
-        except LostReplyError:
-            return self._settle(pulses)
-        return self._receipt(*self._parse(unpack_receipt, reply))
+        except LostReplyError as lost:
+            return self._settle(pulses, lost)
+        return PulseReceipt(*self._link.parse(unpack_receipt, reply), self._link.boot)
 
     @override
     def pulse_read(self, pulses: Sequence[Pulse], voltage: float, averages: int) -> tuple[PulseReceipt, CellReadings]:
@@ -195,46 +191,41 @@ class LabctlProbeBoard(ProbeBoard):
         duration = _duration(pulses) + len(pulses) * (_SETTLING + averages * _SAMPLE)
         try:
             reply = self._link.ask(Opcode.PULSE_READ, pack_pulse_read(pulses, voltage, averages), duration)
-        except LostReplyError as error:
-            receipt = self._settle(pulses)
+        except LostReplyError as lost:
+            receipt = self._settle(pulses, lost)
             raise InDoubtError(
-                f"{error}; {receipt.executed} of {len(pulses)} pulses were put out, what was read is lost"
+                f"{lost}; {receipt.executed} of {len(pulses)} pulses were put out, what was read is lost"
             ) from None
-        executed, delivered, block = self._parse(split_pulse_read_reply, reply)
-        return self._receipt(executed, delivered), self._readings(voltage, block)
+        executed, delivered, block = self._link.parse(split_pulse_read_reply, reply)
+        return PulseReceipt(executed, delivered, self._link.boot), self._readings(voltage, block)
 
-    def _settle(self, pulses: Sequence[Pulse]) -> PulseReceipt:
-        """Find out in a new session how many entries of a list without reply were put out.
+    def _settle(self, pulses: Sequence[Pulse], lost: LostReplyError) -> PulseReceipt:
+        """Find out in a new session how many entries of a list without reply were put out; nothing is repeated.
 
         Raises:
-            InDoubtError: if the board was restarted meanwhile, or its count fits no number of entries.
+            InDoubtError: if the board does not answer, was restarted, or counted what fits no number of entries.
         """
-        boot, before = self._boot, self._delivered
-        self.open_session()
-        after = before
+        try:
+            found = self._link.open_session()
+        except LinkError as error:
+            raise InDoubtError(
+                f"{lost}; {error}; 0 to {len(pulses)} pulses of the list were put out; re-read its cells"
+            ) from None
+        after = lost.before.delivered
         for executed, pulse in enumerate([*pulses, None]):
-            if self._boot == boot and self._delivered == after:
-                return PulseReceipt(executed, after, boot)
+            if (found.boot, found.delivered) == (lost.before.boot, after):
+                return PulseReceipt(executed, after, found.boot)
             after += pulse.count if pulse is not None else 0
         raise InDoubtError(
-            f"{self.name} at {self.address} lost its reply and {'was restarted' if self._boot != boot else 'stopped'} "
+            f"{self.name} at {self.address} lost its reply and "
+            f"{'was restarted' if found.boot != lost.before.boot else 'stopped'} "
             "within a list of pulses; re-read its cells before anything else"
         )
-
-    def _receipt(self, executed: int, delivered: int) -> PulseReceipt:
-        self._delivered = delivered
-        return PulseReceipt(executed, delivered, self._boot)
 
     def _readings(self, voltage: float, block: ResultBlock) -> CellReadings:
         """Give the currents with the voltage that the converter's grid made of the one asked for."""
         step = self.capabilities().read_step
         return CellReadings(round(voltage / step) * step, block.current, block.saturated, block.in_compliance)
-
-    def _parse(self, unpack: Callable[[bytes], Value], payload: bytes) -> Value:
-        try:
-            return unpack(payload)
-        except PayloadError as error:
-            raise LinkError(f"{self.name} at {self.address} sent a reply of a wrong form: {error}") from None
 
     def _check_count(self, what: str, count: int, most: int) -> None:
         if not 1 <= count <= most:

@@ -137,8 +137,9 @@ class Backend(ABC):
             LinkError: if the port cannot be opened.
         """
 
+    @classmethod
     @abstractmethod
-    def lock_names(self, bench: BenchFile) -> tuple[str, ...]:
+    def lock_names(cls, bench: BenchFile, options: BackendOptions) -> tuple[str, ...]:
         """Return what a run on this bench must own alone: instrument addresses, or the file of a die."""
 
     def describe(self) -> Mapping[str, object]:

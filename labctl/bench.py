@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from labctl import plugins
-from labctl.errors import EquipmentError, IdentityError, InputError, LabctlError
+from labctl.errors import (
+    DeniedError,
+    EquipmentError,
+    IdentityError,
+    InputError,
+    InterruptedRunError,
+    LabctlError,
+    LinkError,
+)
 from labctl.instruments import (
     Cell,
     ComplianceAction,
@@ -28,6 +36,7 @@ from labctl.instruments import (
 from labctl.levels import LevelScale
 from labctl.limited import LimitedProbeBoard, LimitedSourceMeter
 from labctl.limits import Envelope
+from labctl.units import format_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -85,12 +94,13 @@ class Bench:
         self.envelope = self.envelope_of(file)
         self.die = Die.of(file)
         self._instruments: dict[str, Instrument] = {}
-        self._smu: SourceMeter | None = None
-        self._board: ProbeBoard | None = None
+        self._smus: list[SourceMeter] = []
+        self._boards: list[ProbeBoard] = []
         self._routed: Cell | None = None
         self._heartbeat: Timer | None = None
         self._touched = self.clock.now()
         self._waiting = False
+        self._alive = False
         try:
             for name, entry in file.instruments.items():
                 driver = cast("type[Driver]", plugins.load(plugins.DRIVERS, entry.driver))
@@ -105,38 +115,34 @@ class Bench:
         return Envelope(**file.envelope.model_dump())
 
     def _adopt(self, instrument: Instrument) -> None:
-        """Keep an opened instrument; the first of each kind is the one that protocols use."""
+        """Keep an opened instrument, behind the envelope."""
         self._instruments[instrument.name] = instrument
-        if isinstance(instrument, ProbeBoard) and self._board is None:
-            self._board = LimitedProbeBoard(instrument, self.envelope)
-        elif isinstance(instrument, SourceMeter) and self._smu is None:
-            self._smu = LimitedSourceMeter(instrument, self.envelope)
+        if isinstance(instrument, ProbeBoard):
+            self._boards.append(LimitedProbeBoard(instrument, self.envelope))
+        elif isinstance(instrument, SourceMeter):
+            self._smus.append(LimitedSourceMeter(instrument, self.envelope))
 
     @property
     def board(self) -> ProbeBoard:
-        """The probe board.
+        """The probe board; the first one of the bench file.
 
         Raises:
             InputError: if the bench has none.
         """
-        if self._board is None:
+        if not self._boards:
             raise InputError("this needs a probe board; add one to the bench file (`labctl drivers` lists drivers)")
-        return self._board
+        return self._boards[0]
 
     @property
     def smu(self) -> SourceMeter:
-        """The source-measure unit; its output is off unless a cell is `routed`.
+        """The source-measure unit, the first one of the bench file; its output is off unless a cell is `routed`.
 
         Raises:
             InputError: if the bench has none.
         """
-        if self._smu is None:
+        if not self._smus:
             raise InputError("this needs a source-measure unit; add one to the bench file (see `labctl drivers`)")
-        return self._smu
-
-    def has(self, interface: type[Instrument]) -> bool:
-        """Return whether an instrument of this kind stands on the bench."""
-        return any(isinstance(instrument, interface) for instrument in self._instruments.values())
+        return self._smus[0]
 
     def identify(self) -> dict[str, Identity]:
         """Ask every instrument who it is, setting nothing.
@@ -156,26 +162,31 @@ class Bench:
                 raise IdentityError(
                     f"{name} at {instrument.address} is {str(identity)!r}; {driver!r} does not drive it"
                 )
-        if self._board is not None:
-            able = self._board.capabilities()
+        for board in self._boards:
+            able = board.capabilities()
             if (able.rows, able.columns) != (self.die.rows, self.die.columns):
                 raise IdentityError(
-                    f"{self._board.name} has {able.rows} x {able.columns} lines, "
+                    f"{board.name} at {board.address} has {able.rows} x {able.columns} lines, "
                     f"but the bench file's die has {self.die.rows} x {self.die.columns}"
                 )
         return identities
 
     def bring_up(self) -> Trip:
-        """Set limits, then arm; every output stays off. Return the board's trips that were cleared."""
-        if self._smu is not None:
-            self._smu.configure(SourceSetup(self.envelope.voltage, self.envelope.cell_current))
-        if self._board is None:
-            return Trip.NONE
-        self._board.open_session()
-        trips = self._board.clear()
-        self._board.set_compliance(self.envelope.line_current, ComplianceAction.CLAMP)
-        self._board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
-        self._arm(self._board)
+        """Set limits, then arm; every output stays off. Return the boards' trips that were cleared.
+
+        A board is made safe first: a run that died may have left the SMU connected to a cell.
+        """
+        for smu in self._smus:
+            smu.configure(SourceSetup(self.envelope.voltage, self.envelope.cell_current))
+        trips = Trip.NONE
+        for board in self._boards:
+            board.make_safe()
+            board.open_session()
+            trips |= board.clear()
+            board.set_compliance(self.envelope.line_current, ComplianceAction.CLAMP)
+            board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
+            board.arm(board.watchdog)
+        self._start_heartbeat()
         return trips
 
     def bring_down(self, at_once: bool = False) -> list[LabctlError]:
@@ -184,16 +195,20 @@ class Bench:
         Args:
             at_once: a request may be under way: the board is made safe beside the SMU, not after it.
         """
-        self._disarm_heartbeat()
+        self._alive = False
         failures: list[LabctlError] = []
-        smu = threading.Thread(target=_make_safe, args=(self._smu, failures), name="SMU shutdown", daemon=True)
-        smu.start()
-        smu.join(0.0 if at_once else SMU_GRACE)
-        if self._board is not None and self._routed is not None and not smu.is_alive():
-            self._unroute(self._board)
-        _make_safe(self._board, failures)
-        smu.join()
-        self._routed = None
+        off = [threading.Thread(target=_make_safe, args=(smu, failures), daemon=True) for smu in self._smus]
+        for thread in off:
+            thread.start()
+        if not at_once:
+            for thread in off:
+                thread.join(SMU_GRACE)
+            self._unroute()
+        for board in self._boards:
+            _make_safe(board, failures)
+        for thread in off:
+            thread.join()
+        self._stop_heartbeat()
         return failures
 
     def close(self) -> None:
@@ -207,68 +222,95 @@ class Bench:
 
         On a bench without a probe board the SMU is wired to its one cell.
         """
-        self.smu.output_off()
-        if self._board is not None:
-            self._board.route(cell)
-        self._routed = cell
+        smu, boards = self.smu, self._boards
+        smu.output_off()
+        if boards:
+            boards[0].route(cell)
+            self._routed = cell
         try:
-            self.smu.output_on()
-            yield self.smu
-        finally:
-            self.smu.output_off()
-            if self._board is not None:
-                self._board.unroute()
+            smu.output_on()
+            yield smu
+        except (LinkError, InterruptedRunError):
+            raise  # the bench comes down: nothing may wait for an SMU that does not answer
+        except BaseException:
+            self._leave(smu)
+            raise
+        self._leave(smu)
+
+    def _leave(self, smu: SourceMeter) -> None:
+        """Switch the SMU off, then disconnect it."""
+        smu.output_off()
+        if self._routed is not None:
+            self._boards[0].unroute()
             self._routed = None
 
     def wait(self, duration: float) -> None:
-        """Let `duration` (s) pass. A wait longer than the board's watchdog is spent disarmed, outputs off."""
-        board = self._board
-        if board is None or duration <= board.watchdog:
+        """Let `duration` (s) pass. A wait longer than a board's watchdog is spent disarmed, outputs off.
+
+        Raises:
+            DeniedError: for a wait longer than the watchdog's period while the SMU is routed.
+        """
+        if all(duration <= board.watchdog for board in self._boards):
             self._waiting = True
             self.clock.sleep(duration)
             self._waiting = False
         elif self._routed is not None:
-            raise InputError("a wait longer than the watchdog's period is not possible while the SMU is routed")
+            raise DeniedError("a wait longer than the watchdog's period is not possible while the SMU is routed")
         else:
-            self._disarm_heartbeat()
-            board.arm(0.0)
+            self._stop_heartbeat()
+            for board in self._boards:
+                board.arm(0.0)
             self.clock.sleep(duration)
-            self._arm(board)
+            for board in self._boards:
+                board.arm(board.watchdog)
+            self._start_heartbeat()
         self.touch()
 
     def touch(self) -> None:
         """Note that the protocol is alive; the engine calls this at each item it yields."""
         self._touched = self.clock.now()
 
-    def _arm(self, board: ProbeBoard) -> None:
-        board.arm(board.watchdog)
+    def _start_heartbeat(self) -> None:
+        self._alive = True
         self.touch()
-        self._heartbeat = self.clock.every(board.watchdog / 4, self._beat)
+        if self._boards:
+            period = min(board.watchdog for board in self._boards) / 4
+            self._heartbeat = self.clock.every(period, self._beat)
 
-    def _beat(self) -> None:
-        """Keep the board's watchdog alive while the protocol is; a hung protocol lets it bite."""
-        if self._board is not None and (self._waiting or self.clock.now() - self._touched <= IDLE_LIMIT):
-            with suppress(EquipmentError):  # the protocol's next request finds out, and says it better
-                self._board.keep_alive()
-
-    def _disarm_heartbeat(self) -> None:
+    def _stop_heartbeat(self) -> None:
+        self._alive = False
         if self._heartbeat is not None:
             self._heartbeat.cancel()
             self._heartbeat = None
 
-    def _unroute(self, board: ProbeBoard) -> None:
-        with suppress(EquipmentError):  # SAFE, which follows, opens the SMU port as well, and reports its own failure
-            board.unroute()
+    def _beat(self) -> None:
+        """Keep the boards' watchdogs alive while the protocol is; a hung protocol lets them bite."""
+        if self._alive and (self._waiting or self.clock.now() - self._touched <= IDLE_LIMIT):
+            for board in self._boards:
+                with suppress(EquipmentError):  # the protocol's next request finds out, and says it better
+                    board.keep_alive()
+
+    def _unroute(self) -> None:
+        """Disconnect the SMU; SAFE, which follows, does it as well and reports its own failure."""
+        if self._routed is not None:
+            with suppress(EquipmentError):
+                self._boards[0].unroute()
+            self._routed = None
 
 
-def _make_safe(instrument: Instrument | None, failures: list[LabctlError]) -> None:
+def _make_safe(instrument: Instrument, failures: list[LabctlError]) -> None:
     """Make one instrument safe; whatever goes wrong is noted, so that the next one is reached."""
-    if instrument is None:
-        return
     try:
         instrument.make_safe()
     except LabctlError as error:
-        rescue = f"; its watchdog of {instrument.watchdog} s does" if isinstance(instrument, ProbeBoard) else ""
-        failures.append(EquipmentError(f"{error}{rescue}"))
+        failures.append(EquipmentError(f"{error}{_rescue(instrument)}"))
     except Exception as error:  # noqa: BLE001 (a bug in one driver must not keep the others from being made safe)
         failures.append(EquipmentError(f"{instrument.name} at {instrument.address} may not be safe: {error!r}"))
+
+
+def _rescue(instrument: Instrument) -> str:
+    """Return what still makes an instrument safe that does not answer."""
+    if not isinstance(instrument, ProbeBoard):
+        return ""
+    period = format_quantity(instrument.watchdog, "s")
+    return f"; if it is armed, its watchdog makes it safe {period} after the last request"

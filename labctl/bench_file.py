@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
 
 from labctl import plugins
 from labctl.errors import BenchFileError, UnitError, UnknownNameError, nearest
@@ -47,6 +47,12 @@ class BenchTable(_Table):
     visa: str = "pyvisa-py"
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{text!r} holds characters that no address has")
+    return text
+
+
 class InstrumentEntry(_Table):
     """`[instruments.NAME]`: which driver speaks to which address.
 
@@ -54,8 +60,8 @@ class InstrumentEntry(_Table):
     """
 
     driver: str
-    address: str = Field(min_length=1)
-    expect: str | None = None
+    address: Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+    expect: Annotated[str, Field(min_length=1)] | None = None
 
 
 class EnvelopeTable(_Table):
@@ -126,7 +132,7 @@ def load_bench(path: Path | None = None, twin: Mapping[str, str] | None = None) 
     """
     file = path or DEFAULT_BENCH
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise BenchFileError(f"cannot read the bench file {file}: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -138,8 +144,10 @@ def read_bench(text: str, file: str, twin: Mapping[str, str] | None = None) -> B
     """Return the bench that `text` describes; `file` is its name in messages. See `load_bench`."""
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise BenchFileError(f"{file} is not TOML: {error}") from None
+    except (ValueError, RecursionError):
+        raise BenchFileError(f"{file} cannot be read: a number is too long, or tables nest too deep") from None
     source = _Source(file, text, frozenset(twin or ()))
     for key, value in (twin or {}).items():
         if key not in TwinTable.model_fields:
@@ -162,7 +170,10 @@ def _read_instruments(data: dict[str, Any], source: _Source) -> None:
         driver: object = cast("dict[str, Any]", table).get("driver") if isinstance(table, dict) else None
         if not isinstance(driver, str):
             continue
-        settings = cast("type[InstrumentEntry]", plugins.load(plugins.DRIVERS, driver).Settings)
+        try:
+            settings = cast("type[InstrumentEntry]", plugins.load(plugins.DRIVERS, driver).Settings)
+        except UnknownNameError as error:
+            raise BenchFileError(f"{source.place(('instruments', name, 'driver'))}: {error}") from None
         try:
             data["instruments"][name] = settings.model_validate(table)
         except ValidationError as error:
@@ -182,9 +193,10 @@ class _Source:
         complaints = error.errors(include_url=False)
         first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
         location = (*prefix, *(str(part) for part in first["loc"]))
-        return BenchFileError(f"{self._place(location)}: {self._complaint(first, location, model)}")
+        return BenchFileError(f"{self.place(location)}: {self._complaint(first, location, model)}")
 
-    def _place(self, location: tuple[str, ...]) -> str:
+    def place(self, location: tuple[str, ...]) -> str:
+        """Return where a key stands, as messages say it."""
         if location[:1] == ("twin",) and location[-1] in self.overridden:
             return f"--twin {location[-1]}"
         line = _line_of(self.text, location)
@@ -197,6 +209,8 @@ class _Source:
                 return f"unknown key {location[-1]!r}; " + (f"did you mean {near!r}?" if near else "remove it")
             case "missing":
                 return "this key is missing"
+            case "model_type" | "dict_type" | "model_attributes_type":
+                return f"this must be a table, not {first['input']!r}"
             case "value_error":
                 return str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
             case _:

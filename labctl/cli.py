@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import signal
+import io
+import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.exceptions import Abort, Exit, TyperException
+from typer.exceptions import Exit, TyperException
 
 from labctl import plugins
-from labctl.errors import InputError, InterruptedRunError, LabctlError, nearest
+from labctl.errors import InputError, InterruptedRunError, LabctlError, OutputError, nearest
 from labctl.neighbours import check_neighbours
+from labctl.stop_requests import ignore_signals, raise_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +24,12 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="labctl",
     help="Instrument control for analog memristor crossbars, on a bench or on its twin.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+_EQUIPMENT, _BUG = 3, 70
+"""Exit codes of what is no error of ours."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
 Data = Annotated[Path, typer.Option("--data", help="Folder of the runs.")]
@@ -33,10 +38,11 @@ RunName = Annotated[str | None, typer.Argument(help="A run folder, its id or its
 
 @app.callback()
 def labctl(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     show_traceback: Annotated[bool, typer.Option("--traceback", help="Print the traceback of an error, too.")] = False,
 ) -> None:
     """Instrument control for analog memristor crossbars, on a bench or on its twin."""
-    # The option is read where errors are caught (`main`), also when it stands behind the command.
+    # Both options are read where errors are caught (`main`), also when they stand behind the command.
 
 
 @app.command("run")
@@ -115,18 +121,32 @@ def live_command(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code: the one place where errors become words."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    wants_traceback = "--traceback" in arguments
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    _open_streams()
+    raise_on_signals()
     try:
         code = _invoke([argument for argument in arguments if argument != "--traceback"])
     except Exception as error:  # noqa: BLE001 (whatever escapes is a bug of ours, and says so)
         code = _complain(error, as_json="--json" in arguments)
-        if wants_traceback:
+        if "--traceback" in arguments:
             traceback.print_exc()
-    except KeyboardInterrupt:
-        code = _complain(InterruptedRunError(signal.SIGINT), as_json="--json" in arguments)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What waits in it must not be tried again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or _EQUIPMENT
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Make sure that there is something to print to, and that it takes any character."""
+    for name in ("stdout", "stderr"):
+        stream = sys.__dict__[name]
+        if stream is None:
+            sys.__dict__[name] = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open until the end)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -138,15 +158,23 @@ def _invoke(arguments: list[str]) -> int:
             app.add_typer(command, name=name)
         else:
             app.command(name)(command)
+    if "--version" in arguments:
+        print_version()
+        return 0
     try:
         code = app(arguments, prog_name="labctl", standalone_mode=False)
     except Exit as ended:
         return ended.exit_code
-    except Abort:
-        raise KeyboardInterrupt from None
     except TyperException as error:
         raise InputError(_usage(error.format_message(), arguments)) from None
     return code if isinstance(code, int) else 0
+
+
+def print_version() -> None:
+    """Print the version of labctl."""
+    from importlib.metadata import version
+
+    print(f"labctl {version('labctl')}")  # noqa: T201
 
 
 def _usage(message: str, arguments: list[str]) -> str:
@@ -157,21 +185,22 @@ def _usage(message: str, arguments: list[str]) -> str:
     return f"{message.rstrip('.')}; " + (f"did you mean {near!r}?" if near else "see `labctl --help`")
 
 
-def _complain(error: BaseException, as_json: bool) -> int:
+def _complain(error: Exception, as_json: bool) -> int:
     """Say what went wrong in one line; return the exit code that it stands for."""
     from labctl.console import complain, error_json, print_json, print_lines, summary_lines
 
-    kind, message, code, run = type(error).__name__, str(error), 70, None
+    ignore_signals()
+    kind, message, code, run = type(error).__name__, str(error), _BUG, None
     if isinstance(error, LabctlError):
         code, run = error.exit_code, error.run
-    else:
-        message = f"a bug of ours: {kind}: {message}; --traceback shows where"
-    if isinstance(error, InterruptedRunError):
-        code = 128 + error.signal_number
-        print_lines([] if as_json else summary_lines(error.summary))
-    complain(message)
-    if as_json:
-        print_json(error_json(kind, message, run))
+    if code == _BUG:
+        message = f"a bug of ours: {message or kind}; --traceback shows where"
+    with suppress(OutputError):
+        if isinstance(error, InterruptedRunError):
+            print_lines([] if as_json else summary_lines(error.summary))
+        complain(message)
+        if as_json:
+            print_json(error_json(kind, message, run))
     return code
 
 

@@ -12,6 +12,7 @@ from labctl import engine, plugins
 from labctl.console import print_json, print_lines, summary_lines, table
 from labctl.progress import ProgressWatcher
 from labctl.protocol import Protocol, list_parameters
+from labctl.stop_requests import ignore_signals
 from labctl.units import format_quantity
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def carry_out(request: RunRequest, live: bool, json: bool) -> int:
     """Run a protocol with progress on stderr and the summary on stdout; return the exit code."""
     with ProgressWatcher(_open_window if live else None) as watcher:
         result = engine.run(request, watcher)
+    ignore_signals()
     if json:
         print_json(_result_json(result))
     else:
@@ -109,6 +111,7 @@ def _open_window(folder: Path) -> None:
     subprocess.Popen(  # noqa: S603 (our own interpreter, and a path we made)
         [sys.executable, "-m", "labctl", "live", str(folder)],
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # whoever reads ours must not wait for the window
         start_new_session=sys.platform != "win32",
         creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from labctl.errors import OutputError
 from labctl.records import columns
 from labctl.store import strict_json
 from labctl.units import format_quantity
@@ -17,20 +19,33 @@ if TYPE_CHECKING:
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Print one strict JSON object on stdout: no NaN, no Infinity."""
-    print(json.dumps(strict_json(value), allow_nan=False))  # noqa: T201
+    """Print one strict JSON object on stdout: no NaN, no Infinity.
+
+    Raises:
+        OutputError: if stdout cannot be written.
+    """
+    print_lines([json.dumps(strict_json(value), allow_nan=False)])
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines for people on stdout."""
-    for line in lines:
-        print(line)  # noqa: T201
+    """Print lines on stdout, so that they are out when this returns.
+
+    Raises:
+        OutputError: if stdout cannot be written.
+    """
+    try:
+        for line in lines:
+            print(line)  # noqa: T201
+        sys.stdout.flush()
+    except OSError as error:
+        raise OutputError(f"cannot print the result: {error.strerror or error}") from None
 
 
 def complain(message: str) -> None:
     """Print one line on stderr; what an instrument said in it cannot move the cursor or add lines."""
     words = "".join(character if character.isprintable() else " " for character in message)
-    print(f"labctl: {words}", file=sys.stderr)  # noqa: T201
+    with suppress(OSError):
+        print(f"labctl: {words}", file=sys.stderr)  # noqa: T201
 
 
 def error_json(kind: str, message: str, run: Path | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from labctl import plugins
 from labctl.backend import BackendOptions, WallClock
 from labctl.bench import Bench, Die, Driver
 from labctl.bench_file import BenchFile, load_bench
-from labctl.errors import EquipmentError, InputError, InterruptedRunError, LabctlError
+from labctl.errors import BugError, DeniedError, EquipmentError, InputError, InterruptedRunError, LabctlError
 from labctl.locks import Holder, locked
 from labctl.protocol import Parameters, Protocol, StepEnd, check_parameters, read_parameters
 from labctl.provenance import Asked, manifest, user
@@ -26,7 +26,7 @@ from labctl.stop_requests import StopRequests
 from labctl.store import RunWriter, make_run_folder, run_name, write_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from labctl.backend import Backend
     from labctl.protocol import Outcome
@@ -79,8 +79,8 @@ class Watcher:
     def began(self, folder: Path, steps: int) -> None:
         """The run folder exists, and the instruments are identified."""
 
-    def step_done(self, caption: str) -> None:
-        """A step is durable; `caption` says a few words on its last record."""
+    def step_done(self, caption: Callable[[], str]) -> None:
+        """A step is durable; `caption` makes a few words on its last record, for who has a place for them."""
 
     def said(self, message: str) -> None:
         """Something happened that a person should know."""
@@ -93,7 +93,7 @@ class _Plan:
     protocol: Protocol[Parameters, Any]
     parameters: Parameters
     file: BenchFile
-    backend: Backend
+    backend_class: type[Backend]
     asked: Asked
 
 
@@ -112,19 +112,24 @@ def run(request: RunRequest, watcher: Watcher) -> RunResult:
     name = run_name(request.protocol, started)
     holder = Holder(name, os.getpid(), user(), started.isoformat(timespec="seconds"))
     with ExitStack() as stack:
-        stack.enter_context(closing(plan.backend))
-        stack.enter_context(locked(plan.backend.lock_names(plan.file), holder))
+        stack.enter_context(locked(plan.backend_class.lock_names(plan.file, request.options), holder))
+        backend = stack.enter_context(closing(plan.backend_class.for_bench(plan.file, request.options)))
         stop = stack.enter_context(StopRequests())
-        bench = stack.enter_context(closing(Bench(plan.file, plan.backend)))
+        bench = stack.enter_context(closing(Bench(plan.file, backend)))
         identities = bench.identify()
+        stop.check()
         folder = make_run_folder(request.data, name)
-        about = manifest(name, started, plan.asked, plan.file, identities, plan.backend.describe())
+        about = manifest(name, started, plan.asked, plan.file, identities, backend.describe())
         try:
             write_manifest(folder, about)
-            return _Run(plan, bench, folder, stop, watcher, wall).carry_out()
+            return _Run(plan, backend, bench, folder, stop, watcher, wall).carry_out()
         except LabctlError as error:
             error.run = folder
             raise
+        except Exception as error:
+            bug = BugError(f"{type(error).__name__}: {error}")
+            bug.run = folder
+            raise bug from error
 
 
 def _plan(request: RunRequest) -> _Plan:
@@ -135,7 +140,8 @@ def _plan(request: RunRequest) -> _Plan:
     """
     protocol = cast("Protocol[Parameters, Any]", plugins.load(plugins.PROTOCOLS, request.protocol))
     parameters = read_parameters(protocol.parameters, request.settings)
-    backend_name = request.backend or ("twin" if request.bench is None else "hardware")
+    default = "twin" if request.bench is None else "hardware"
+    backend_name = default if request.backend is None else request.backend
     backend_class = cast("type[Backend]", plugins.load(plugins.BACKENDS, backend_name))
     _check_options(request, backend_name, backend_class)
     file = load_bench(request.bench, request.twin)
@@ -147,7 +153,7 @@ def _plan(request: RunRequest) -> _Plan:
         protocol,
         parameters,
         file,
-        backend_class.for_bench(file, request.options),
+        backend_class,
         Asked(
             protocol=request.protocol,
             origin=plugins.origin(plugins.PROTOCOLS, request.protocol),
@@ -181,9 +187,17 @@ class _Run:
     """One execution, from the first setting to the last."""
 
     def __init__(
-        self, plan: _Plan, bench: Bench, folder: Path, stop: StopRequests, watcher: Watcher, wall: WallClock
+        self,
+        plan: _Plan,
+        backend: Backend,
+        bench: Bench,
+        folder: Path,
+        stop: StopRequests,
+        watcher: Watcher,
+        wall: WallClock,
     ) -> None:
         self._plan = plan
+        self._backend = backend
         self._bench = bench
         self._folder = folder
         self._stop = stop
@@ -191,37 +205,40 @@ class _Run:
         self._wall = wall
         self._start = bench.clock.now()
         self._wall_start = wall.now()
-        self._store = RunWriter(folder, {RECORDS: plan.protocol.record}, power_safe=plan.backend.outlives_us)
+        self._store = RunWriter(folder, {RECORDS: plan.protocol.record}, power_safe=backend.outlives_us)
 
     def carry_out(self) -> RunResult:
         """Bring up, drive, bring down, sum up."""
         with closing(self._store):
             self._store.set_state(self._wall.utc(), "running")
-            self._plan.backend.begin_run(self._folder)
+            self._backend.begin_run(self._folder)
             self._watcher.began(self._folder, self._plan.asked.steps)
             try:
                 self._drive_safely()
                 outcome = self._outcome()
-            except InterruptedRunError as error:
-                outcome = self._outcome()
-                error.summary = outcome.summary
-                self._end("stopped", outcome, error)
-                raise
+            except InterruptedRunError as stopped:
+                raise self._stopped(stopped.signal_number) from None
+            except InputError as error:
+                denied = DeniedError(str(error))
+                self._end("failed", None, denied)
+                raise denied from error
             except BaseException as error:
                 self._end("failed", None, error)
                 raise
             return self._finish(outcome)
 
     def _drive_safely(self) -> None:
-        """Drive the protocol; whatever happens, the bench comes down."""
+        """Drive the protocol; whatever happens, and however often somebody hits Ctrl-C, the bench comes down."""
         failure: BaseException | None = None
         try:
-            self._drive()
-        except BaseException as error:
-            failure = error
-            raise
+            try:
+                self._drive()
+            except BaseException as error:
+                failure = error
+                raise
+            finally:
+                self._stop.shield()
         finally:
-            self._stop.shield()
             self._report(self._bench.bring_down(at_once=failure is not None), failure)
 
     def _drive(self) -> None:
@@ -234,7 +251,7 @@ class _Run:
             self._bench.touch()
             if isinstance(item, StepEnd):
                 self._store.end_step(self._bench.clock.now() - self._start)
-                self._watcher.step_done("" if record is None else self._plan.protocol.caption(record))
+                self._watcher.step_done(lambda last=record: "" if last is None else self._plan.protocol.caption(last))
                 self._stop.check()
             else:
                 record = item
@@ -247,6 +264,14 @@ class _Run:
         words = "NOT SAFE: " + "; ".join(str(error) for error in unsafe)
         self._say(words)
         raise EquipmentError(f"{failure}; {words}" if failure else words) from failure
+
+    def _stopped(self, signal_number: int) -> InterruptedRunError:
+        """Return what a stopped run amounts to."""
+        outcome = self._outcome()
+        stopped = InterruptedRunError(signal_number, "stopped; what was recorded is saved, and every output is off")
+        stopped.summary = outcome.summary
+        self._end("stopped", outcome, stopped)
+        return stopped
 
     def _outcome(self) -> Outcome:
         """Sum up what is on disk: the whole run, whatever process wrote it."""
@@ -278,8 +303,13 @@ class _Run:
             detail["passed"] = outcome.passed
         if error is not None:
             detail["error"] = {"type": type(error).__name__, "message": str(error)}
-        self._plan.backend.end_run(self._folder)
         self._store.set_state(self._wall.utc(), state, detail)
+        try:
+            self._backend.end_run(self._folder)
+        except LabctlError as trouble:
+            if error is None:
+                raise
+            self._say(str(trouble))  # what ended the run is the better message
 
     def _say(self, message: str) -> None:
         self._store.log(self._wall.utc(), message)

@@ -7,6 +7,7 @@ LabctlError                      carries the exit code of the command line
 │   ├── BenchFileError           mend the line of the bench file that the message names
 │   ├── ParameterError           mend the `--set` that the message names
 │   ├── EnvelopeError            stay inside the die's envelope, or widen it on purpose
+│   ├── DieFileError             name a die file that is there and whole
 │   └── RunNotFoundError         name a run folder that exists
 ├── EquipmentError (3)           look at the bench
 │   ├── LinkError                check cable, power and address
@@ -16,16 +17,17 @@ LabctlError                      carries the exit code of the command line
 │   ├── SettingError             the instrument holds another value than it was given
 │   ├── TrippedError             a protection fired: find the cause, then clear it
 │   ├── AddressLockedError       another run holds this address
+│   ├── OutputError              what was to be printed could not be: a full disk, a closed pipe
+│   ├── DeniedError              the protocol asked for what die or board do not allow, and ended there
 │   └── StoreError               the run folder cannot be written or read
-└── InterruptedRunError (130, 143)  someone stopped the run; it is saved and safe
-
-Whatever is raised beyond this tree is a bug of ours and leaves with exit code 70.
+├── InterruptedRunError (128 + signal)  someone stopped the run; it is saved and safe
+└── BugError (70)                tell us: something was raised that is not in this tree
 """
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 class LabctlError(Exception):
     """The root of the tree."""
 
-    exit_code: ClassVar[int] = 70
+    exit_code: int = 70
     run: Path | None = None
     """The run folder that this error ended, if there is one."""
 
@@ -78,6 +80,10 @@ class EnvelopeError(InputError):
     """A voltage, current, width or count lies outside what this die may ever see."""
 
 
+class DieFileError(InputError):
+    """A die file is missing, damaged, or of another version."""
+
+
 class RunNotFoundError(InputError):
     """No run folder answers to this name."""
 
@@ -116,8 +122,16 @@ class AddressLockedError(EquipmentError):
     """Another run holds this address."""
 
 
+class OutputError(EquipmentError):
+    """The result could not be printed."""
+
+
+class DeniedError(EquipmentError):
+    """During a run the protocol asked for what the die or the board do not allow; the run ended there, safe."""
+
+
 class StoreError(EquipmentError):
-    """A run folder, die file or audit file cannot be written or read."""
+    """A run folder or an audit file cannot be written or read, or a die file not written."""
 
 
 class InterruptedRunError(LabctlError):
@@ -125,13 +139,19 @@ class InterruptedRunError(LabctlError):
 
     Args:
         signal_number: the signal, as in SIGINT (2) or SIGTERM (15).
+        message: how far it had come.
     """
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("stopped; what was recorded is saved, and every output is off")
+    def __init__(self, signal_number: int, message: str = "stopped before anything was set") -> None:
+        super().__init__(message)
         self.signal_number = signal_number
+        self.exit_code = 128 + signal_number
         self.summary: object = None
         """What the records so far amount to, once they have been summed up."""
+
+
+class BugError(LabctlError):
+    """Something was raised that none of us raises on purpose; the cause is chained."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
+import os
+import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +18,16 @@ from labctl.errors import AddressLockedError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-LOCK_FOLDER = Path(tempfile.gettempdir()) / "labctl-locks"
-"""Where the locks of all users of this computer lie: two people share the cables of one bench."""
+
+def _lock_folder() -> Path:
+    """Return the folder for all users of this computer; a temporary folder may be each user's own."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "labctl" / "locks"
+    return Path("/tmp/labctl-locks")  # noqa: S108 (shared on purpose, with names that say nothing)
+
+
+LOCK_FOLDER = _lock_folder()
+"""Where locks lie: two people share the cables of one bench."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ def locked(names: Iterable[str], holder: Holder) -> Generator[None]:
 
 @contextmanager
 def _one_locked(name: str, holder: Holder) -> Generator[None]:
-    path = LOCK_FOLDER / hashlib.sha256(name.encode()).hexdigest()[:24]
+    path = LOCK_FOLDER / hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:24]
     note = path.with_suffix(".json")
     lock = FileLock(path.with_suffix(".lock"), mode=0o666)
     try:
@@ -60,7 +69,9 @@ def _one_locked(name: str, holder: Holder) -> Generator[None]:
     except OSError as error:
         raise StoreError(f"cannot lock {name} in {LOCK_FOLDER}: {error.strerror or error}") from None
     try:
-        note.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+        with suppress(OSError):  # a note that another user left; the lock itself is what counts
+            note.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+            note.chmod(0o666)
         yield
     finally:
         with suppress(OSError):

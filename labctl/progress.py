@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 from typing_extensions import override
 
+from labctl.backend import WallClock
 from labctl.engine import Watcher
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.progress import Task
+
+
+REDRAW_TIME = 0.1
+"""Least time (s) between two drawings of the progress line."""
 
 
 class _Rate(ProgressColumn):
@@ -31,12 +37,17 @@ class _Rate(ProgressColumn):
 class ProgressWatcher(Watcher):
     """Shows a run on stderr; use as a context manager.
 
+    A terminal that goes away, or a stderr that cannot be written, ends the showing, never the run.
+
     Args:
         on_begin: called with the run folder once it exists, as to open a window on it.
     """
 
     def __init__(self, on_begin: Callable[[Path], None] | None = None) -> None:
         self._on_begin = on_begin
+        self._clock = WallClock()
+        self._shown_at = 0.0
+        self._steps = 0
         self._console = Console(stderr=True, markup=False, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -49,29 +60,36 @@ class ProgressWatcher(Watcher):
             disable=not sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("", caption="")
-        self._done = 0
 
     def __enter__(self) -> ProgressWatcher:
-        self._progress.start()
+        with suppress(OSError):
+            self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        with suppress(OSError):
+            self._progress.update(self._task, completed=self._steps)
+            self._progress.stop()
 
     @override
     def began(self, folder: Path, steps: int) -> None:
-        self._console.print(f"run {folder}", soft_wrap=True)
+        self.said(f"run {folder}")
         self._progress.update(self._task, total=steps, description="steps")
         if self._on_begin is not None:
             self._on_begin(folder)
 
     @override
-    def step_done(self, caption: str) -> None:
-        if not self._progress.disable:
-            self._progress.update(self._task, advance=1, caption=caption)
+    def step_done(self, caption: Callable[[], str]) -> None:
+        self._steps += 1
+        if self._progress.disable or self._clock.now() - self._shown_at < REDRAW_TIME:
+            return
+        self._shown_at = self._clock.now()
+        with suppress(OSError):
+            self._progress.update(self._task, completed=self._steps, caption=caption())
 
     @override
     def said(self, message: str) -> None:
-        self._console.print(message, soft_wrap=True)
+        with suppress(OSError):
+            self._console.print(message, soft_wrap=True)

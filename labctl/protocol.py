@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
 
     from labctl.bench import Bench, Die
     from labctl.instruments import Instrument
@@ -117,7 +118,7 @@ def read_parameters(model: type[ParametersT], settings: Mapping[str, str]) -> Pa
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = f"--set {first['loc'][0]}" if first["loc"] else "--set"
-        raise ParameterError(f"{place}: {_complaint(first['msg'])}, found {first['input']!r}") from None
+        raise ParameterError(f"{place}: {_complaint(first)}") from None
 
 
 def check_parameters(parameters: Parameters, envelope: Envelope) -> None:
@@ -163,5 +164,8 @@ def _info(name: str, field: FieldInfo) -> ParameterInfo:
     return ParameterInfo(name, form, ", ".join(limits), text, " ".join((field.description or "").split()))
 
 
-def _complaint(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Input should be", "it must be")
+def _complaint(first: ErrorDetails) -> str:
+    """Return what is wrong with a value; texts of ours name the value themselves."""
+    if first["type"] == "value_error":
+        return first["msg"].removeprefix("Value error, ")
+    return f"{first['msg'].replace('Input should be', 'it must be')}, not {first['input']!r}"

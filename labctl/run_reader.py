@@ -9,6 +9,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import quote
 
 from labctl.errors import RunNotFoundError, StoreError
 from labctl.records import Column, columns
@@ -136,7 +137,9 @@ def find_run(data: Path, run: str | None) -> Path:
     Raises:
         RunNotFoundError: if there is none, or more than one.
     """
-    folders = sorted(path for path in data.absolute().glob("*") if _FOLDER.fullmatch(path.name) and path.is_dir())
+    folders = sorted(
+        (path for path in data.absolute().glob("*") if _FOLDER.fullmatch(path.name) and path.is_dir()), key=_age
+    )
     if run is None:
         if not folders:
             raise RunNotFoundError(f"there are no runs in {data}; `labctl run write-verify` makes one")
@@ -149,6 +152,20 @@ def find_run(data: Path, run: str | None) -> Path:
     if matches:
         raise RunNotFoundError(f"{run!r} may be {matches[0].name} or {matches[1].name}; write more of it")
     raise RunNotFoundError(f"there is no run {run!r} in {data}; name a run folder, or choose --data")
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the URI of a file as SQLite reads it: drives and network shares stand behind an empty host."""
+    place = path.resolve().as_posix()
+    return f"file://{'' if place.startswith('/') else '/'}{quote(place)}"
+
+
+def _age(folder: Path) -> tuple[str, int]:
+    """Return what sorts run folders by their start: the second is in the name, the rest is when the manifest came."""
+    try:
+        return folder.name[:16], (folder / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return folder.name[:16], 0
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -170,7 +187,7 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
     being_written = path.with_name(path.name + "-wal").exists()
     mode = "mode=ro" if being_written else "mode=ro&immutable=1"
     try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
+        db = sqlite3.connect(f"{sqlite_uri(path)}?{mode}", uri=True, isolation_level=None)
         db.execute("SELECT COUNT(*) FROM record_type")
     except sqlite3.Error as error:
         raise StoreError(f"cannot read {path}: {error}") from None

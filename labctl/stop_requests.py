@@ -56,4 +56,27 @@ class StopRequests:
         self._count += 1
         self.signal_number = number
         if self._count >= 2 and not self._shielded:
+            self._shielded = True  # once is enough: the next one must not break off the way down
             raise InterruptedRunError(number)
+
+
+def raise_on_signals() -> None:
+    """Let a signal end whatever the command line does outside a run, as an error that it can report."""
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        raise InterruptedRunError(number)
+
+    _handle_all(stop)
+
+
+def ignore_signals() -> None:
+    """Let no signal spoil what is being printed at the end: it would be printed twice, or by halves."""
+    _handle_all(signal.SIG_IGN)
+
+
+def _handle_all(handler: Any) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for name in _NAMES:
+            number = getattr(signal, name, None)
+            if number is not None:
+                signal.signal(number, handler)

@@ -100,10 +100,11 @@ class RunWriter:
         with self._failing():
             self._db = sqlite3.connect(self.path, isolation_level=None)
             self._begin(power_safe)
-            with self._transaction():
-                for statement in _SCHEMA:
-                    self._db.execute(statement)
-                self._tables = {kind: self._create(name, kind) for name, kind in record_types.items()}
+            self._db.execute("BEGIN")
+            for statement in _SCHEMA:
+                self._db.execute(statement)
+            self._tables = {kind: self._create(name, kind) for name, kind in record_types.items()}
+            self._db.execute("COMMIT")
 
     def _begin(self, power_safe: bool) -> None:
         (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
@@ -122,7 +123,7 @@ class RunWriter:
         self._db.execute("INSERT INTO record_type VALUES (?, ?)", (name, _columns_json(fields)))
         marks = ", ".join("?" * len(fields))
         names = ", ".join(f'"{field.name}"' for field in fields)
-        return _Table(f'INSERT INTO "{name}" (step, {names}) VALUES (%d, {marks})', values_of(kind))  # noqa: S608
+        return _Table(f'INSERT INTO "{name}" (step, {names}) VALUES (?, {marks})', values_of(kind))  # noqa: S608
 
     def add(self, record: object) -> None:
         """Take a record; it is durable at the end of its step."""
@@ -134,13 +135,20 @@ class RunWriter:
         Raises:
             StoreError: if the disk is full or gone; nothing of this step is kept then.
         """
-        number = self.steps + 1
-        with self._failing(), self._transaction():
+        number, execute = self.steps + 1, self._db.execute
+        try:
+            execute("BEGIN")
             for kind, records in self._pending.items():
                 if records:
                     table = self._tables[kind]
-                    self._db.executemany(table.insert % number, map(table.values, records))
-            self._db.execute("INSERT INTO step VALUES (?, ?)", (number, bench_time))
+                    rows = [(number, *table.values(record)) for record in records]
+                    self._db.executemany(table.insert, rows)
+            execute("INSERT INTO step VALUES (?, ?)", (number, bench_time))
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                execute("ROLLBACK")
+            raise self._failure(error) from None
         for records in self._pending.values():
             records.clear()
         self.steps = number
@@ -168,22 +176,14 @@ class RunWriter:
         self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Generator[None]:
-        self._db.execute("BEGIN")
-        try:
-            yield
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    @contextmanager
     def _failing(self) -> Generator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"cannot write {self.path}: {error}; free some space, or choose another --data") from None
+            raise self._failure(error) from None
+
+    def _failure(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(f"cannot write {self.path}: {error}; free some space, or choose another --data")
 
 
 def strict_json(value: Any) -> Any:

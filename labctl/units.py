@@ -75,9 +75,7 @@ class Written:
 Volts = Annotated[float, Unit("V")]
 Amperes = Annotated[float, Unit("A")]
 Siemens = Annotated[float, Unit("S")]
-Ohms = Annotated[float, Unit("ohm")]
 Seconds = Annotated[float, Unit("s")]
-Joules = Annotated[float, Unit("J")]
 
 
 def parse_quantity(text: object, unit: str) -> float:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 MIN_SAMPLES = 4
 """Fewest samples of a read that decides: an average of fewer hides an outlier."""
+FLOOR_SHARE = 1 / 64
+"""Variance that no averaging removes, as a share of one sample's: an estimate for the 1/f noise of a film that is read
+for tens of microseconds (an eighth of the white noise)."""
+
+STRANGE = 9.0
+"""By how much the variance of a read may exceed the nearest survey's where none was made near by."""
 
 
 class ReadNoise:
@@ -25,7 +31,7 @@ class ReadNoise:
     """
 
     def __init__(self, samples: int, spacing: float) -> None:
-        self._samples = samples
+        self._share = 1 / samples + FLOOR_SHARE
         self._spacing = spacing
         self._surveys: list[tuple[float, float]] = []
 
@@ -34,16 +40,33 @@ class ReadNoise:
         return any(abs(state - surveyed) <= self._spacing for surveyed, _ in self._surveys)
 
     def survey(self, readings: Sequence[float]) -> None:
-        """Take repeated reads (levels) of one undisturbed state."""
-        insort(self._surveys, (statistics.fmean(readings), statistics.stdev(readings)))
+        """Take repeated reads (levels) of one undisturbed state; at least four.
+
+        Errors in units of a deviation that was itself estimated from n reads have the variance (n - 1) / (n - 3)
+        (Student's t): the deviation is kept that much larger, so that it does not promise too much.
+        """
+        freedom = len(readings) - 1
+        sigma = statistics.stdev(readings) * math.sqrt(freedom / (freedom - 2))
+        insort(self._surveys, (statistics.fmean(readings), sigma))
 
     def variance(self, state: float, samples: int) -> float:
-        """Return the variance (levels squared) of a read of `samples` samples at `state` (levels)."""
-        states, sigmas = zip(*self._surveys, strict=True)
-        sigma = float(np.interp(state, states, sigmas))
-        return sigma**2 * self._samples / samples
+        """Return the variance (levels squared) of a read of `samples` samples at `state` (levels).
+
+        Far from any survey it is taken for larger, lest a read be trusted more than it deserves.
+        """
+        share = 1 / samples + FLOOR_SHARE
+        return self._of_one(state) * (share if self.knows(state) else STRANGE * share)
+
+    def floor(self, state: float) -> float:
+        """Return the variance (levels squared) that any number of reads at `state` leaves."""
+        return self._of_one(state) * FLOOR_SHARE
 
     def samples_for(self, state: float, sigma: float, most: int) -> int:
         """Return how many samples make a read at `state` as good as `sigma` (levels), between 4 and `most`."""
-        wanted = math.ceil(self.variance(state, 1) / sigma**2)
-        return min(most, max(MIN_SAMPLES, wanted))
+        share = sigma**2 / self._of_one(state) - FLOOR_SHARE
+        return min(most, max(MIN_SAMPLES, math.ceil(1 / share))) if share > 0 else most
+
+    def _of_one(self, state: float) -> float:
+        """Return the white variance (levels squared) of a single sample."""
+        states, sigmas = zip(*self._surveys, strict=True)
+        return float(np.interp(state, states, sigmas)) ** 2 / self._share

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from labctl.errors import ParameterError
+from labctl.errors import EnvelopeError, ParameterError
 from labctl.instruments import Cell, ProbeBoard, PulseReceipt
 from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.limits import WithinEnvelope
@@ -34,6 +34,12 @@ GAIN_SPREAD = 0.3
 """Relative spread of the first guess of a gain: ours; devices of another make differ more, and are learned, too."""
 QUICK_LEVELS = 64
 """Levels of a quick run."""
+READ_GRID = 15.259e-6
+"""Step of a read voltage (V): 16 bit over 1 V, as the board's specification has it."""
+BURST_TIME = 4.0
+"""Longest burst (s): a board gives 5 s to one request."""
+SLOT_MIN = 1e-6
+"""Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
 PASS_SHARE = 0.995
 """Share of the levels that a passing run must have written."""
 
@@ -49,21 +55,21 @@ class WriteVerifyParameters(Parameters):
     """Row of the cell."""
     column: Count = 0
     """Column of the cell."""
-    tolerance: Annotated[Levels, Field(ge=0.1, le=1000)] = 0.5
-    """Largest error of a written level."""
+    tolerance: Annotated[Levels, Field(ge=0.2, le=1000)] = 0.5
+    """Largest error of a written level; finer than 0.2 is beyond the narrowest pulse, 20 ns or 0.3 levels."""
     confidence: Annotated[Fraction, Field(ge=0.5, le=0.9999)] = 0.995
     """Probability that a level called written is within the tolerance."""
     read_voltage: Annotated[Volts, WithinEnvelope("read_voltage"), Field(gt=0)] = REFERENCE_VOLTAGE
-    """Voltage of the verifying reads."""
-    potentiation: Annotated[Volts, WithinEnvelope("voltage"), Field(gt=0)] = 0.9
+    """Voltage of the verifying reads: the one at which levels are defined, 200 mV."""
+    potentiation: Annotated[Volts, WithinEnvelope("voltage"), Field(ge=0.01)] = 0.9
     """Amplitude of the pulses that raise the conductance (published: 0.90 V)."""
-    depression: Annotated[Volts, WithinEnvelope("voltage"), Field(lt=0)] = -0.75
+    depression: Annotated[Volts, WithinEnvelope("voltage"), Field(le=-0.01)] = -0.75
     """Amplitude of the pulses that lower it (published: -0.75 V)."""
-    potentiation_width: Annotated[Seconds, WithinEnvelope("pulse_width"), Field(gt=0)] = 80e-9
+    potentiation_width: Annotated[Seconds, WithinEnvelope("pulse_width"), Field(ge=1e-9)] = 80e-9
     """First guess of the width that raises by one level (published: 80 ns); learned from then on."""
-    depression_width: Annotated[Seconds, WithinEnvelope("pulse_width"), Field(gt=0)] = 65e-9
+    depression_width: Annotated[Seconds, WithinEnvelope("pulse_width"), Field(ge=1e-9)] = 65e-9
     """First guess of the width that lowers by one level (published: 65 ns)."""
-    write_noise: Annotated[Levels, Field(gt=0, le=10)] = 0.1
+    write_noise: Annotated[Levels, Field(ge=0.001, le=10)] = 0.1
     """Scatter of a step of one level (published: 0.05 to 0.13)."""
     max_samples: Annotated[Count, Field(ge=4, le=4096)] = 64
     """Most samples that one read averages."""
@@ -127,11 +133,17 @@ def _levels(parameters: WriteVerifyParameters) -> tuple[int, ...]:
 
 
 def _check(die: Die, envelope: Envelope, parameters: WriteVerifyParameters) -> None:  # noqa: ARG001
-    """Refuse a cell that the die has not."""
+    """Refuse a cell that the die has not, and a read voltage at which levels are not defined."""
     if parameters.row >= die.rows or parameters.column >= die.columns:
         raise ParameterError(
             f"the die has rows 0..{die.rows - 1} and columns 0..{die.columns - 1}, "
             f"no cell ({parameters.row}, {parameters.column})"
+        )
+    if abs(parameters.read_voltage - REFERENCE_VOLTAGE) > READ_GRID / 2:
+        raise ParameterError(
+            f"--set read_voltage: levels are defined at {format_quantity(REFERENCE_VOLTAGE, 'V')}; a cell's current is "
+            f"not proportional to voltage, and reads at {format_quantity(parameters.read_voltage, 'V')} would show "
+            "other levels"
         )
 
 
@@ -150,17 +162,30 @@ def _run(bench: Bench, parameters: WriteVerifyParameters) -> Iterator[LevelWritt
 
 def _aim(bench: Bench, parameters: WriteVerifyParameters) -> Aim:
     able = bench.board.capabilities()
+    narrowest, widest = round(able.width_min * 1e9), _whole_ns(min(able.width_max, bench.envelope.pulse_width))
+    if widest < narrowest:
+        raise EnvelopeError(
+            f"the envelope allows pulse_width up to {format_quantity(bench.envelope.pulse_width, 's')}; "
+            f"{bench.board.name} makes none below {format_quantity(able.width_min, 's')}"
+        )
     return Aim(
         tolerance=parameters.tolerance,
         confidence=parameters.confidence,
         read_voltage=parameters.read_voltage,
         potentiation=parameters.potentiation,
         depression=parameters.depression,
-        width_min=able.width_min,
-        width_max=min(able.width_max, bench.envelope.pulse_width),
+        width_min=narrowest,
+        width_max=widest,
+        count_max=min(able.count_max, int(BURST_TIME / max(2 * widest / 1e9, SLOT_MIN))),
         max_samples=min(parameters.max_samples, able.averages_max),
         max_bursts=parameters.max_bursts,
     )
+
+
+def _whole_ns(width: float) -> int:
+    """Return the largest number n of ns such that n / 1e9 is not above `width` (s), not even by rounding."""
+    whole = round(width * 1e9)
+    return whole if whole / 1e9 <= width else whole - 1
 
 
 def _prior(parameters: WriteVerifyParameters) -> Prior:

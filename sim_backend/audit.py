@@ -13,6 +13,7 @@ import numpy as np
 
 from labctl.errors import InputError, StoreError
 from labctl.levels import LevelScale
+from labctl.run_reader import sqlite_uri
 from labctl.units import Fraction, Levels
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ def join(truth: Path, records: Iterable[AuditRecord], scale: LevelScale | None =
 
 def _merge(truth: Path, ordered: list[AuditRecord]) -> Iterator[float]:
     """Yield the true conductance (S) for each of the sorted records: one pass over both."""
+    _check_end(truth, ordered)
     events = _events(truth)
     pending = next(events, None)
     last = None
@@ -242,10 +244,29 @@ def _merge(truth: Path, ordered: list[AuditRecord]) -> Iterator[float]:
         yield last[4]
 
 
+def _check_end(truth: Path, ordered: list[AuditRecord]) -> None:
+    """Refuse records from after the end of an audit, as a killed process leaves: older events would be taken for them.
+
+    Raises:
+        StoreError: names the pulse at which the audit ends.
+    """
+    ends: dict[int, int] = {}
+    for _, _, boot, delivered, _ in _events(truth):
+        ends[boot] = max(delivered, ends.get(boot, 0))
+    for record in ordered:
+        if record.delivered > ends.get(record.boot, record.delivered):
+            raise StoreError(
+                f"{truth} ends at pulse {ends[record.boot]} of power-up {record.boot}, "
+                f"and the run goes on to pulse {record.delivered}: it was killed before its audit was complete"
+            )
+
+
 def _events(truth: Path) -> Iterator[tuple[int, int, int, int, float]]:
     """Yield row, column, boot, delivered and conductance of each event, sorted by them and by age."""
     try:
-        base = sqlite3.connect(f"{truth.absolute().as_uri()}?mode=ro", uri=True)
+        being_written = truth.with_name(truth.name + "-wal").exists()
+        mode = "mode=ro" if being_written else "mode=ro&immutable=1"
+        base = sqlite3.connect(f"{sqlite_uri(truth)}?{mode}", uri=True)
         try:
             (version,) = base.execute("PRAGMA user_version").fetchone()
             if version != VERSION:

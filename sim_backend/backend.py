@@ -11,7 +11,7 @@ from serial import SerialException
 
 from labctl import plugins
 from labctl.backend import Backend, BackendOptions
-from labctl.errors import BenchFileError, LinkError
+from labctl.errors import BenchFileError, DieFileError, LinkError
 from sim_backend.addresses import AddressBook
 from sim_backend.audit import Audit
 from sim_backend.clock import VirtualClock
@@ -48,7 +48,7 @@ class TwinBackend(Backend):
 
     Raises:
         BenchFileError: if the bench asks for what this version of the twin has not.
-        StoreError: if the die file cannot be read.
+        DieFileError: if the die file cannot be read.
     """
 
     takes = frozenset({"twin", "die", "audit"})
@@ -92,6 +92,8 @@ class TwinBackend(Backend):
             resource = self._manager.open_resource(resource_name, **settings)
         except VisaIOError as error:
             raise LinkError(f"nothing answers at {resource_name!r}: {error.description}") from error
+        except ValueError as error:
+            raise LinkError(f"nothing answers at {resource_name!r}: {error}") from error
         return cast("MessageBasedResource", resource)
 
     def open_serial(self, port: str, **settings: Any) -> SerialBase:
@@ -110,10 +112,10 @@ class TwinBackend(Backend):
         self._ports.append(opened)
         return opened
 
-    def lock_names(self, bench: BenchFile) -> tuple[str, ...]:  # noqa: ARG002
+    @classmethod
+    def lock_names(cls, bench: BenchFile, options: BackendOptions) -> tuple[str, ...]:  # noqa: ARG003
         """Return the die file, which no other run may load and save meanwhile; nothing else is shared."""
-        die = self._options.die
-        return () if die is None else (str(die.resolve()),)
+        return () if options.die is None else (str(options.die.resolve()),)
 
     def describe(self) -> Mapping[str, object]:
         """Return what the twin simulates, and from which seed."""
@@ -167,6 +169,10 @@ def _check(twin: TwinTable) -> None:
         raise BenchFileError(f"wires = {twin.wires!r}: this version of the twin has 'ideal' wires only")
     if twin.front_end != "ideal":
         raise BenchFileError(f"front_end = {twin.front_end!r}: this version of the twin has an 'ideal' front end only")
+    if twin.calibration != "factory":
+        raise BenchFileError(
+            f"calibration = {twin.calibration!r}: an ideal front end has nothing to calibrate; leave it at 'factory'"
+        )
 
 
 def _panel_class(driver: str) -> type[Panel]:
@@ -177,6 +183,8 @@ def _panel_class(driver: str) -> type[Panel]:
 def _world(bench: BenchFile, options: BackendOptions, has_board: bool) -> World:
     """Return the world of a bench, with the die from the die file if that exists."""
     die, device = bench.die, device_named(bench.twin.device, bench.twin.g_max)
+    if options.die is not None and not options.die.absolute().parent.is_dir():
+        raise DieFileError(f"--die {options.die}: there is no folder {options.die.absolute().parent} to save it in")
     if options.die is not None and options.die.exists():
         saved = load_die(options.die)
         saved.check_fits(die.id, die.rows, die.columns, device)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from labctl.errors import BenchFileError, InputError, StoreError
+from labctl.errors import BenchFileError, DieFileError, InputError, StoreError
 from labctl.units import format_quantity
 from sim_backend.device_profile import DeviceProfile
 from sim_backend.die import SEEDS, Die
@@ -156,22 +156,22 @@ def load_die(path: Path) -> SavedDie:
     """Return the die in a file.
 
     Raises:
-        StoreError: if the file cannot be read, is damaged, too large, of another version, or no die file.
+        DieFileError: if the file cannot be read, is damaged, too large, of another version, or no die file.
     """
     try:
         size = path.stat().st_size
         if size > _FILE_MAX:
-            raise StoreError(f"{path}: no die file: {size} bytes, where the largest die takes {_FILE_MAX}")
+            raise ValueError(f"{size} bytes, where the largest die takes {_FILE_MAX}")
         return _read(path)
     except OSError as error:
-        raise StoreError(f"{path}: the die cannot be loaded: {error.strerror or error}") from error
+        raise DieFileError(f"{path}: the die cannot be loaded: {error.strerror or error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise StoreError(f"{path}: no die file: {place}: {first['msg']}") from error
+        raise DieFileError(f"{path}: no die file: {place}: {first['msg']}") from error
     except (*_DAMAGE, InputError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise StoreError(f"{path}: no die file, or a damaged one: {reason}") from error
+        raise DieFileError(f"{path}: no die file, or a damaged one: {reason}") from error
 
 
 def _read(path: Path) -> SavedDie:

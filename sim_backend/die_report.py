@@ -16,7 +16,7 @@ def show_die(file: Path, json: bool) -> None:
     """Print a die: in numbers with `json`, else what they amount to.
 
     Raises:
-        StoreError: if the file is no die file.
+        DieFileError: if the file is no die file.
     """
     saved = load_die(file)
     die, conductance = saved.die, saved.die.conductance()

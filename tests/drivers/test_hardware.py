@@ -339,12 +339,12 @@ def test_a_serial_device_is_owned_alone(backend: HardwareBackend, tmp_path: Path
         ("/dev/ttyS77", "/dev/../dev/ttyS77", "ASRL/dev/ttyS77::INSTR"),
     ],
 )
-def test_one_address_has_one_name_however_it_is_written(backend: HardwareBackend, spellings: tuple[str, ...]) -> None:
+def test_one_address_has_one_name_however_it_is_written(spellings: tuple[str, ...]) -> None:
     assert len({canonical_address(spelling) for spelling in spellings}) == 1
-    assert len(backend.lock_names(bench(*spellings))) == 1
+    assert len(HardwareBackend.lock_names(bench(*spellings), BackendOptions())) == 1
 
 
-def test_different_addresses_have_different_names(backend: HardwareBackend) -> None:
+def test_different_addresses_have_different_names() -> None:
     addresses = (
         "TCPIP0::h::5025::SOCKET",
         "TCPIP0::h::5026::SOCKET",
@@ -356,4 +356,4 @@ def test_different_addresses_have_different_names(backend: HardwareBackend) -> N
         "COM3",
         "an alias::of the vendor",
     )
-    assert len(backend.lock_names(bench(*addresses))) == len(addresses)
+    assert len(HardwareBackend.lock_names(bench(*addresses), BackendOptions())) == len(addresses)

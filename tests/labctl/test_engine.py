@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from drivers.probe_board import LabctlProbeBoard
 from labctl import plugins
 from labctl.backend import BackendOptions
 from labctl.bench import Bench
+from labctl.bench_file import DEFAULT_BENCH
 from labctl.engine import RunRequest, Watcher, run
-from labctl.errors import EquipmentError, TrippedError
+from labctl.errors import BugError, DeniedError, EnvelopeError, EquipmentError, InterruptedRunError, TrippedError
 from labctl.instruments import BoardState, Cell, ProbeBoard, Pulse, Trip
 from labctl.protocol import STEP_END, Outcome, Parameters, Protocol, StepEnd
 from labctl.run_reader import RunReader
@@ -153,12 +156,11 @@ def test_order_of_bytes_up_and_down(engine: Any, journal: list[str]) -> None:
     assert first(":SOUR:VOLT 0", on - 5) < on < first(":SOUR:VOLT 0.1", on)
     off = first(":OUTP", on + 3)
     assert off < first("UNROUTE", on) < first("SAFE", on)
-    assert words.index("SAFE") == len(words) - 1 - words[::-1].index("SAFE")
+    assert words.count("SAFE") == 2
+    assert words.index("SAFE") < board[0]
 
 
 def test_a_wrong_identity_sets_nothing(engine: Any, journal: list[str], tmp_path: Path) -> None:
-    from labctl.bench_file import DEFAULT_BENCH
-
     bench = tmp_path / "bench.toml"
     bench.write_text(DEFAULT_BENCH.read_text().replace('expect = "2450"', 'expect = "2461"'))
     with pytest.raises(EquipmentError, match="2461"):
@@ -169,10 +171,11 @@ def test_a_wrong_identity_sets_nothing(engine: Any, journal: list[str], tmp_path
 def test_a_bug_in_a_protocol_leaves_a_safe_bench_and_what_was_recorded(
     engine: Any, journal: list[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(BugError, match="ZeroDivisionError") as caught:
         engine(failing)
-    assert "SAFE" in journal[-3:]
+    assert "SAFE" in journal[journal.index("PULSE") :]
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert caught.value.run == folder
     with closing(RunReader(folder)) as reader:
         assert reader.state().state == "failed"
         assert reader.state().detail["error"]["type"] == "ZeroDivisionError"
@@ -218,3 +221,96 @@ def test_trips_are_cleared_and_told(engine: Any) -> None:
         yield STEP_END
 
     assert engine(trips).passed
+
+
+def test_what_the_envelope_forbids_in_mid_run_ends_it_safe_and_not_as_bad_input(
+    engine: Any, journal: list[str]
+) -> None:
+    def oversteps(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+        yield from two_steps(bench, parameters)
+        bench.board.pulse([Pulse(CELL, 1.31, 80e-9)])
+
+    with pytest.raises(DeniedError, match="outside the envelope") as caught:
+        engine(oversteps)
+    assert isinstance(caught.value.__cause__, EnvelopeError)
+    assert caught.value.exit_code == 3
+    assert "SAFE" in journal[journal.index("PULSE") :]
+
+
+def test_pulses_of_a_cell_are_counted_against_its_life(engine: Any, tmp_path: Path) -> None:
+    bench = tmp_path / "bench.toml"
+    bench.write_text(DEFAULT_BENCH.read_text().replace("pulses_per_cell = 1e9", "pulses_per_cell = 10"))
+
+    def wears_out(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+        bench.board.pulse([Pulse(CELL, 0.9, 80e-9, 6)])
+        bench.board.pulse([Pulse(Cell(1, 1), 0.9, 80e-9, 10)])
+        yield STEP_END
+        bench.board.pulse([Pulse(CELL, 0.9, 80e-9, 3), Pulse(CELL, 0.9, 80e-9, 2)])
+
+    with pytest.raises(DeniedError, match="pulses_per_cell"):
+        engine(wears_out, bench=bench, backend="twin")
+
+
+def test_an_smu_that_does_not_answer_never_holds_up_the_board(
+    engine: Any, journal: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SMU falls silent while a cell is routed: the board's SAFE comes before the SMU's time-outs are over."""
+
+    def silent(panel: ScpiPanel, message: str) -> None:
+        journal.append("(lost)")
+
+    def dies(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+        with bench.routed(CELL) as smu:
+            monkeypatch.setattr(ScpiPanel, "execute", silent)
+            smu.measure()
+        yield STEP_END
+
+    with pytest.raises(EquipmentError, match="NOT SAFE"):
+        engine(dies)
+    lost = [index for index, word in enumerate(journal) if word == "(lost)"]
+    safe = len(journal) - 1 - journal[::-1].index("SAFE")
+    assert "UNROUTE" not in journal[lost[0] :]
+    assert len([index for index in lost if index < safe]) <= 12
+
+
+def test_two_signals_end_a_run_at_once_and_a_third_does_not_keep_it_from_being_made_safe(
+    engine: Any, journal: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hear(times: int) -> None:
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+
+    make_safe = LabctlProbeBoard.make_safe
+
+    def make_safe_under_fire(board: LabctlProbeBoard) -> None:
+        hear(2)
+        make_safe(board)
+
+    def hit_twice(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+        yield from two_steps(bench, parameters)
+        monkeypatch.setattr(LabctlProbeBoard, "make_safe", make_safe_under_fire)
+        hear(2)
+        pytest.fail("the second signal ends it")
+        yield STEP_END
+
+    with pytest.raises(InterruptedRunError) as caught:
+        engine(hit_twice)
+    assert caught.value.summary == Count(2)
+    assert "SAFE" in journal[journal.index("PULSE") :]
+
+
+def test_one_signal_lets_the_step_end(engine: Any) -> None:
+    def hit_once(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+        signal.raise_signal(signal.SIGTERM)
+        yield from two_steps(bench, parameters)
+
+    with pytest.raises(InterruptedRunError) as caught:
+        engine(hit_once)
+    assert caught.value.signal_number == signal.SIGTERM
+    assert caught.value.summary in (Count(0), Count(1))
+
+
+def test_an_instrument_that_the_driver_does_not_drive(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LabctlProbeBoard, "models", ("ANOTHER",))
+    with pytest.raises(EquipmentError, match="'probe-board' does not drive it"):
+        engine(two_steps)

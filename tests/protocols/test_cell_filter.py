@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.cell_filter import CellFilter, Prior, probability_within
+from protocols.cell_filter import SLOWEST, CellFilter, Prior, probability_within
 
 PRIOR = Prior(potentiation=1 / 80e-9, depression=1 / 65e-9, gain_spread=0.3, write_noise=0.1)
 
@@ -58,6 +58,73 @@ def test_a_surprise_is_believed_and_gains_are_doubted_again() -> None:
     assert cell.state == 5000.0
     cell.predict(cell.pulse_time(1000.0), 1.0)
     assert cell.sigma > 100.0
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.1, 5.0, 10.0, 100.0])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_gain_that_is_far_off_is_measured_from_the_move(factor: float, sign: float) -> None:
+    cell = CellFilter(PRIOR, 8000.0, 0.01)
+    time = cell.pulse_time(sign * 64.0)
+    cell.predict(time, sign)
+    cell.update(8000.0 + sign * 64.0 * factor, 0.01)
+    assert cell.moves(time, sign) == pytest.approx(64.0 * factor, rel=0.05)
+    assert cell.state == pytest.approx(8000.0 + sign * 64.0 * factor, abs=0.1)
+
+
+def learned(sign: float, state: float = 8000.0) -> CellFilter:
+    """Return a cell whose gain of `sign` is what the prior says, and known."""
+    cell = CellFilter(PRIOR, state - sign * 200.0, 0.01)
+    cell.predict(cell.pulse_time(sign * 200.0), sign)
+    cell.update(state, 0.01)
+    assert cell.has_learned(sign)
+    return cell
+
+
+def test_a_standstill_is_told_and_leaves_a_learned_gain_alone() -> None:
+    cell = learned(-1.0)
+    time = cell.pulse_time(-5.0)
+    for _ in range(3):
+        cell.predict(time, -1.0)
+        assert not cell.update(8000.0, 0.01)
+    assert cell.moves(time, -1.0) == pytest.approx(5.0, rel=0.01)
+    assert cell.state == pytest.approx(8000.0, abs=0.1)
+
+
+def test_a_move_as_expected_is_no_standstill() -> None:
+    cell = learned(-1.0)
+    cell.predict(cell.pulse_time(-5.0), -1.0)
+    assert cell.update(7995.1, 0.01)
+    assert cell.update(7995.0, 0.01)
+
+
+def test_what_is_learned_near_an_end_does_not_hold_away_from_it() -> None:
+    cell = learned(-1.0, state=20.0)
+    time = cell.pulse_time(-10.0)
+    cell.prepare(-10.0)
+    cell.predict(time, -1.0)
+    cell.update(18.0, 0.01)
+    assert cell.moves(time, -1.0) < 3.0
+    cell.predict(cell.pulse_time(1000.0), 1.0)
+    cell.update(1018.0, 0.01)
+    cell.prepare(-10.0)
+    assert cell.moves(time, -1.0) == pytest.approx(10.0, rel=0.02)
+
+
+def test_pulses_at_the_end_of_the_range_do_not_grow_without_bound() -> None:
+    cell = learned(-1.0, state=20.0)
+    time = cell.pulse_time(-1.0)
+    for left in (10.0, 6.0, 4.0, 3.0, 2.0, 1.5, 1.2, 1.1, 1.05, 1.04, 1.04):
+        cell.prepare(left - 20.0)
+        cell.predict(cell.pulse_time(-left - 1.0), -1.0)
+        cell.update(left, 1e-4)
+    assert cell.pulse_time(-1.0) <= 1.05 * time / SLOWEST
+
+
+def test_readings_have_a_floor() -> None:
+    cell = CellFilter(PRIOR, 100.0, 0.01)
+    for _ in range(1000):
+        cell.update(100.0, 0.01, floor=1e-3)
+    assert cell.sigma == pytest.approx(1e-3**0.5)
 
 
 def test_a_gain_never_turns_around() -> None:

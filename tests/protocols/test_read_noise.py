@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -15,10 +17,32 @@ def surveyed(*places: tuple[float, float]) -> ReadNoise:
 
 
 def test_noise_is_interpolated_between_surveys_and_held_beyond() -> None:
-    noise = surveyed((10_000.0, 0.2), (0.0, 0.1))
-    assert noise.variance(5000.0, 16) == pytest.approx(0.15**2, rel=0.1)
+    noise = surveyed((1000.0, 0.2), (0.0, 0.1))
+    assert noise.variance(500.0, 16) == pytest.approx(0.15**2, rel=0.1)
     assert noise.variance(-500.0, 16) == pytest.approx(0.1**2, rel=0.1)
-    assert noise.variance(0.0, 64) == pytest.approx(0.05**2, rel=0.1)
+
+
+def test_averaging_helps_down_to_a_floor() -> None:
+    noise = surveyed((0.0, 0.1))
+    white = 0.1**2 / (1 / 16 + 1 / 64)
+    assert noise.variance(0.0, 4) == pytest.approx(white * (1 / 4 + 1 / 64), rel=0.1)
+    assert noise.variance(0.0, 10**6) == pytest.approx(white / 64, rel=0.1)
+    assert noise.floor(0.0) == pytest.approx(white / 64, rel=0.1)
+
+
+def test_reads_far_from_any_survey_are_trusted_less() -> None:
+    noise = surveyed((0.0, 0.1))
+    assert noise.variance(1100.0, 16) > 5 * noise.variance(900.0, 16)
+
+
+def test_errors_are_as_large_as_the_noise_promises_though_it_was_learned_from_few_reads() -> None:
+    chance = np.random.default_rng(7)
+    ratios: list[float] = []
+    for _ in range(4000):
+        noise = ReadNoise(samples=8, spacing=1000.0)
+        noise.survey([float(value) for value in chance.normal(0.0, 0.1, 16)])
+        ratios.append(chance.normal(0.0, 0.1) / math.sqrt(noise.variance(0.0, 8)))
+    assert np.std(ratios) == pytest.approx(1.0, abs=0.035)
 
 
 def test_a_survey_serves_its_neighbourhood() -> None:
@@ -31,5 +55,5 @@ def test_noisier_states_get_more_samples_within_bounds() -> None:
     noise = surveyed((0.0, 0.02), (10_000.0, 0.1))
     few, many = noise.samples_for(0.0, 0.083, 64), noise.samples_for(10_000.0, 0.083, 64)
     assert few == 4
-    assert many == pytest.approx(16 * (0.1 / 0.083) ** 2, rel=0.15)
+    assert many == pytest.approx(1 / (0.083**2 / (0.1**2 / (1 / 16 + 1 / 64)) - 1 / 64), rel=0.15)
     assert noise.samples_for(10_000.0, 0.001, 64) == 64

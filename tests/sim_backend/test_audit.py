@@ -148,13 +148,20 @@ def test_the_last_event_up_to_the_records_count_decides(tmp_path: Path) -> None:
         event(0, 0, 70.0, 8, operation="pulse"),
         event(0, 0, 80.0, 2, boot=2),
     )
-    for delivered, boot, level in ((5, 1, 60), (7, 1, 60), (8, 1, 70), (100, 1, 70), (2, 2, 80), (9, 2, 80)):
+    for delivered, boot, level in ((5, 1, 60), (7, 1, 60), (8, 1, 70), (2, 2, 80)):
         result = join(path, [record(0, 0, level, delivered, boot)])
         assert result.true_error_max == pytest.approx(0, abs=1e-9)
 
 
+def test_the_audit_of_a_killed_run_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    """Its last events are missing; older ones of the same cell would pass for what the later records claim."""
+    path = written(tmp_path / "audit.sqlite", event(0, 0, 50, 5), event(0, 0, 60, 6))
+    with pytest.raises(StoreError, match=r"ends at pulse 6 of power-up 1.*goes on to pulse 7"):
+        join(path, [record(0, 0, 60, 6), record(0, 0, 300, 7)])
+
+
 def test_several_records_of_one_cell_are_each_joined(tmp_path: Path) -> None:
-    path = written(tmp_path / "audit.sqlite", *[event(0, 0, level, level) for level in range(0, 100, 2)])
+    path = written(tmp_path / "audit.sqlite", *[event(0, 0, level, level) for level in range(0, 102, 2)])
     result = join(path, [record(0, 0, 2 * (level // 2), level) for level in (50, 51, 3, 2, 99, 50)])
     assert result.true_error_max == pytest.approx(0, abs=1e-9)
 

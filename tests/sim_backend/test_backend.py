@@ -12,7 +12,7 @@ import pytest
 from labctl import plugins
 from labctl.backend import Backend, BackendOptions
 from labctl.bench_file import BenchFile, load_bench, read_bench
-from labctl.errors import BenchFileError, LinkError, StoreError, UnknownNameError
+from labctl.errors import BenchFileError, DieFileError, LinkError, UnknownNameError
 from labctl.wire import Frame, FrameReader, Kind, Opcode, encode_frame
 from sim_backend.addresses import AddressBook
 from sim_backend.backend import TwinBackend
@@ -271,13 +271,12 @@ def test_a_die_lives_across_runs(tmp_path: Path) -> None:
     assert second.clock.now() == first.clock.now()
     assert second.describe()["seed"] == 3
     assert second.world.counters.boot == 2
-    assert second.lock_names(load_bench()) == (str((tmp_path / "die.npz").resolve()),)
-    assert first.lock_names(load_bench()) == second.lock_names(load_bench())
+    assert TwinBackend.lock_names(load_bench(), options) == (str((tmp_path / "die.npz").resolve()),)
     second.close()
 
 
-def test_without_a_die_file_nothing_is_locked(twin: TwinBackend) -> None:
-    assert twin.lock_names(load_bench()) == ()
+def test_without_a_die_file_nothing_is_locked() -> None:
+    assert TwinBackend.lock_names(load_bench(), BackendOptions()) == ()
 
 
 def test_a_die_file_of_another_die_is_refused(tmp_path: Path) -> None:
@@ -288,8 +287,10 @@ def test_a_die_file_of_another_die_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchFileError, match="64 x 64"):
         TwinBackend.for_bench(read_bench(_bench_text("rows = 4\ncolumns = 4", ""), "b.toml"), options)
     (tmp_path / "die.npz").write_bytes(b"no die")
-    with pytest.raises(StoreError):
+    with pytest.raises(DieFileError):
         TwinBackend.for_bench(load_bench(), options)
+    with pytest.raises(DieFileError, match="no folder"):
+        TwinBackend.for_bench(load_bench(), BackendOptions(die=tmp_path / "nowhere" / "die.npz"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labctl.errors import BenchFileError, StoreError
+from labctl.errors import BenchFileError, DieFileError, StoreError
 from sim_backend.devices import RU_AZO, device_named
 from sim_backend.die import Die
 from sim_backend.die_file import load_die, save_die
@@ -92,7 +92,7 @@ def test_saving_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
 
 def refused(path: Path) -> str:
     """Return the message with which a file is refused: one line that names it."""
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises(DieFileError) as caught:
         load_die(path)
     message = str(caught.value)
     assert str(path) in message
@@ -118,7 +118,7 @@ def test_a_file_with_any_byte_of_its_arrays_changed_is_refused_or_the_same(saved
         saved.write_bytes(damaged)
         try:
             loaded = load_die(saved)
-        except StoreError:
+        except DieFileError:
             refusals += 1
         else:
             # Dates and attributes in the zip directory mean nothing to us.
