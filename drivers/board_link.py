@@ -11,13 +11,13 @@ from __future__ import annotations
 import itertools
 import secrets
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import serial
-
-from labctl.errors import LinkError, RefusedError, TrippedError
+from drivers.board_errors import BoardError, BoardTrippedError, LostReplyError, PulseCount
+from drivers.board_frames import BoardFrames
+from labctl.errors import LinkError
 from labctl.messages import (
     ErrorReport,
     PayloadError,
@@ -28,11 +28,9 @@ from labctl.messages import (
     unpack_receipt,
 )
 from labctl.wire import (
-    DELIMITER,
     OUTSIDE_SESSION,
     ErrorCode,
     Frame,
-    FrameReader,
     Kind,
     Opcode,
     encode_frame,
@@ -42,6 +40,7 @@ from labctl.wire import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from drivers.board_frames import Port
     from labctl.backend import Clock
     from labctl.messages import HelloReply
 
@@ -51,74 +50,12 @@ REPLY_TIME = 0.25
 """How long (s) a reply may take beyond the time that the request itself runs."""
 LIST_TIME = 5.0
 """The longest run (s) of any request, during which others wait (board specification, section 2, rule 7)."""
-POLL_TIME = 0.05
-"""Time-out (s) of one read of the port."""
 _SEQUENCES = 2**32 - OUTSIDE_SESSION
 _PULSING = (Opcode.PULSE, Opcode.PULSE_READ)
 _NO_SUCH_SESSION = (ErrorCode.SESSION, ErrorCode.SEQUENCE)
-_Key: TypeAlias = tuple[int, int, int]
-"""Session, sequence and opcode, which a reply repeats."""
-
-
-@dataclass(frozen=True, slots=True)
-class PulseCount:
-    """Power-ups of the board, and the pulses it put out since the last one."""
-
-    boot: int = 0
-    delivered: int = 0
-
-
-class LostReplyError(LinkError):
-    """A request was sent, and no readable reply came: whether it was executed must be settled.
-
-    Args:
-        message: what happened.
-        before: what the board had counted before the request.
-    """
-
-    def __init__(self, message: str, before: PulseCount) -> None:
-        super().__init__(message)
-        self.before = before
-
-
-class BoardError(RefusedError):
-    """The board answered with an error; `report` says how far it came."""
-
-    def __init__(self, message: str, report: ErrorReport) -> None:
-        super().__init__(message)
-        self.report = report
-
-
-class BoardTrippedError(TrippedError):
-    """The board is in its safe state because a protection fired; `report` says how far the request came."""
-
-    def __init__(self, message: str, report: ErrorReport) -> None:
-        super().__init__(message)
-        self.report = report
 
 
 Value = TypeVar("Value")
-
-
-class Port(Protocol):
-    """What is used of a pyserial port; pyserial's base class does not declare `in_waiting`."""
-
-    @property
-    def in_waiting(self) -> int:
-        """Bytes that can be read at once."""
-        ...
-
-    def read(self, size: int = 1, /) -> bytes:
-        """Return up to `size` bytes, fewer when the time-out passes."""
-        ...
-
-    def write(self, data: bytes, /) -> int | None:
-        """Send bytes."""
-        ...
-
-    def close(self) -> None:
-        """Close the port."""
-        ...
 
 
 class _Session(Enum):
@@ -142,20 +79,14 @@ class BoardLink:
     """
 
     def __init__(self, port: Port, clock: Clock, where: str) -> None:
-        self._port = port
-        self._clock = clock
         self._where = where
-        self._frames = FrameReader(Kind.REPLY, Kind.ERROR)
+        self._frames = BoardFrames(port, clock, where)
         self._lock = threading.Lock()
-        # Re-entrant: a twin's clock calls its timers from inside a read that waits.
-        self._receiving = threading.RLock()
-        self._awaited: dict[_Key, Frame | None] = {}
         self._outside = itertools.count(secrets.randbelow(_SEQUENCES))
         self._state = _Session.CLOSED
         self._session = 0
         self._sequence = 0
         self._count = PulseCount()
-        self._delimited = False
 
     @property
     def boot(self) -> int:
@@ -236,7 +167,7 @@ class BoardLink:
 
     def close(self) -> None:
         """Close the port."""
-        self._port.close()
+        self._frames.close()
 
     def _hello(self, patience: float, resends: int) -> HelloReply:
         """Open a session. The one before is lost even if no answer comes: the board may have forgotten it."""
@@ -293,7 +224,7 @@ class BoardLink:
         """
         data = encode_frame(frame)
         for copy in range(1 + resends):
-            reply = self._attempt(frame, data, duration + REPLY_TIME)
+            reply = self._frames.attempt(frame, data, duration + REPLY_TIME)
             if reply is None:
                 continue
             answer = self._answer(reply)
@@ -311,46 +242,10 @@ class BoardLink:
         for _ in range(1 + resends):
             sequence = OUTSIDE_SESSION + next(self._outside) % _SEQUENCES
             frame = Frame(Kind.REQUEST, opcode, sequence, 0, payload)
-            reply = self._attempt(frame, encode_frame(frame), patience)
+            reply = self._frames.attempt(frame, encode_frame(frame), patience)
             if reply is not None:
                 return self._judge(opcode, self._answer(reply))
         raise self._silence(opcode)
-
-    def _attempt(self, request: Frame, data: bytes, patience: float) -> Frame | None:
-        """Send a request once and wait for its reply; None if none comes in time."""
-        key = _key(request)
-        self._awaited[key] = None
-        try:
-            self._send(data)
-            deadline = self._clock.now() + patience
-            while True:
-                self._receive()
-                reply = self._awaited[key]
-                if reply is not None or self._clock.now() >= deadline:
-                    return reply
-        finally:
-            del self._awaited[key]
-
-    def _send(self, data: bytes) -> None:
-        """Write a whole frame. A delimiter goes before the first one, and before one that follows half a frame."""
-        whole = data if self._delimited else DELIMITER + data
-        self._delimited = False
-        try:
-            self._port.write(whole)
-        except (OSError, serial.SerialException) as error:
-            raise self._gone(error) from None
-        self._delimited = True
-
-    def _receive(self) -> None:
-        """Read what came. A reply that some thread waits for is kept for it; every other one is thrown away."""
-        with self._receiving:
-            try:
-                data = self._port.read(max(1, self._port.in_waiting))
-            except (OSError, serial.SerialException) as error:
-                raise self._gone(error) from None
-            for frame in self._frames.feed(data):
-                if _key(frame) in self._awaited:
-                    self._awaited[_key(frame)] = frame
 
     def _answer(self, reply: Frame) -> bytes | ErrorReport:
         """Return the payload of a reply, or what an error reports."""
@@ -388,10 +283,3 @@ class BoardLink:
 
     def _silence(self, opcode: Opcode) -> LinkError:
         return LinkError(f"{self._where} did not answer {opcode.name}; check the cable, its power and the address")
-
-    def _gone(self, error: Exception) -> LinkError:
-        return LinkError(f"the link to {self._where} is gone ({error}); check the cable and its power")
-
-
-def _key(frame: Frame) -> _Key:
-    return frame.session, frame.sequence, frame.opcode

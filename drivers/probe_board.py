@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 from pydantic import AfterValidator
 from typing_extensions import override
 
-from drivers.board_link import POLL_TIME, BoardLink, LostReplyError, Port
+from drivers.board_errors import LostReplyError
+from drivers.board_frames import POLL_TIME, Port
+from drivers.board_link import BoardLink
 from labctl.bench_file import InstrumentEntry
 from labctl.errors import InDoubtError, InputError, LinkError
 from labctl.instruments import (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,39 @@ def test_its_runs_run(
         main([*arguments, "--backend", "twin", "--set", "quick=yes"])
     assert ended.value.code == 0
     assert "passed" in capsys.readouterr().out
+
+
+def test_the_figures_are_those_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(command: str) -> Any:
+        with pytest.raises(SystemExit) as ended:
+            main([*shlex.split(command)[1:], "--json"])
+        assert ended.value.code == 0
+        return json.loads(capsys.readouterr().out)
+
+    monkeypatch.chdir(tmp_path)
+    run_command, audit_command = re.findall(r"^`(labctl run [^`]*)`, then `(labctl audit)`", README, re.MULTILINE)[0]
+    run, truth = ask(run_command), ask(audit_command)
+    summary = run["summary"]
+    figures = re.findall(r"^\| [a-z ,]+ \| ([^|]*[0-9][^|]*) \|$", README, re.MULTILINE)
+    assert figures == [
+        f"{truth['true_within_half_level']:.2%} of {truth['levels']}".replace("%", " %"),
+        f"{truth['true_error_rms']:.2f} and {truth['true_error_max']:.2f} levels",
+        ", ".join(
+            (
+                f"{summary['bursts_per_level']:.2f}",
+                f"{summary['reads_per_level']:.2f}",
+                f"{summary['samples_per_level']:.1f}",
+            )
+        ),
+        f"{run['bench_time']:.0f} s",
+    ]
+    assert truth["true_within_half_level"] >= 0.995
+    assert truth["true_error_rms"] <= 0.20
+    assert summary["bursts_per_level"] <= 1.5
+    assert summary["reads_per_level"] <= 3
+    assert summary["samples_per_level"] <= 64
 
 
 def test_every_command_of_the_table_exists(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivers import board_link
-from drivers.board_link import (
-    REPLY_TIME,
-    BoardError,
-    BoardLink,
-    BoardTrippedError,
-    LostReplyError,
-    PulseCount,
-)
+from drivers.board_errors import BoardError, BoardTrippedError, LostReplyError, PulseCount
+from drivers.board_link import REPLY_TIME, BoardLink
 from labctl.errors import LinkError
 from labctl.wire import Opcode
 

@@ -10,15 +10,9 @@ import pytest
 import serial
 from cobs import cobs
 
-from drivers.board_link import (
-    LIST_TIME,
-    POLL_TIME,
-    REPLY_TIME,
-    BoardLink,
-    BoardTrippedError,
-    LostReplyError,
-    PulseCount,
-)
+from drivers.board_errors import BoardTrippedError, LostReplyError, PulseCount
+from drivers.board_frames import POLL_TIME
+from drivers.board_link import LIST_TIME, REPLY_TIME, BoardLink
 from labctl.backend import WallClock
 from labctl.errors import InterruptedRunError, LinkError
 from labctl.wire import Opcode
@@ -257,3 +251,27 @@ def test_safe_does_not_wait_behind_a_list_of_another_thread(port: ScriptedPort, 
     assert not thread.is_alive()
     assert len(failures) == 1
     assert busy.sent == [(0x01, 0x8000_0000), (0x21, 1), *((0x05, 0x8000_0001 + i) for i in range(swallow + 1))]
+
+
+def test_a_keep_alive_stands_back_for_safe(
+    link: BoardLink, port: ScriptedPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = port.read
+
+    def beat_within(size: int = 1, /) -> bytes:
+        link.ask_if_free(Opcode.ARM, b"\xe8\x03\0\0")
+        return read(size)
+
+    monkeypatch.setattr(port, "read", beat_within)
+    port.say_outside(0x05, b"")
+    link.make_safe()
+
+
+def test_a_read_whose_second_copy_met_another_session_ends_the_session(link: BoardLink, port: ScriptedPort) -> None:
+    port.say(port.frame(REQUEST, 0x20, 1))
+    port.say(port.frame(REQUEST, 0x20, 1), port.error(0x20, 1, 5))
+    with pytest.raises(LinkError, match="another program") as caught:
+        link.ask(Opcode.READ)
+    assert not isinstance(caught.value, LostReplyError)
+    with pytest.raises(LinkError, match="open a new one"):
+        link.ask(Opcode.CLEAR)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivers.board_link import REPLY_TIME, BoardTrippedError
+from drivers.board_errors import BoardTrippedError
+from drivers.board_link import REPLY_TIME
 from labctl.errors import InDoubtError, LinkError
 from labctl.instruments import Cell, Pulse, PulseReceipt
 

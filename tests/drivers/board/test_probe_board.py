@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drivers import board_link
-from drivers.board_link import REPLY_TIME, BoardError, BoardLink, BoardTrippedError
+from drivers.board_errors import BoardError, BoardTrippedError
+from drivers.board_link import REPLY_TIME, BoardLink
 from drivers.probe_board import LabctlProbeBoard, ProbeBoardSettings
 from labctl.errors import EquipmentError, InputError, LinkError
 from labctl.instruments import (
@@ -59,7 +60,7 @@ def talk(port: ScriptedPort, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> C
         else:
             link._session, link._sequence = request["session"], request["sequence"] - 1
             link._state = board_link._Session.OPEN
-        delimiter = b"" if link._delimited else b"\0"
+        delimiter = b"" if link._frames._delimited else b"\0"
         port.say(delimiter + bytes.fromhex(request["frame"]), bytes.fromhex(GOLDEN[name]["reply"]["frame"]))
 
     def ask(name: str, call: Ask) -> Any:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivers.board_link import POLL_TIME, BoardLink
+from drivers.board_frames import POLL_TIME
+from drivers.board_link import BoardLink
 from drivers.probe_board import LabctlProbeBoard, ProbeBoardSettings
 from labctl.errors import EquipmentError, InDoubtError, LinkError
 from labctl.instruments import BoardState, Cell, Pulse
