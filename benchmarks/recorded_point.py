@@ -12,7 +12,7 @@ import importlib.util
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ class FirstStep(Watcher):
     def __init__(self) -> None:
         self.times: list[float] = []
 
-    def step_done(self, caption: str) -> None:
+    def step_done(self, caption: Callable[[], str]) -> None:
         """Note the time."""
         self.times.append(time.perf_counter())
 
