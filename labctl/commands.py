@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,17 +12,16 @@ from labctl.progress import ProgressWatcher
 from labctl.protocol import Protocol, list_parameters
 from labctl.stop_requests import ignore_signals
 from labctl.units import format_quantity
+from labctl.window_process import open_window
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from labctl.bench import Driver
     from labctl.engine import RunRequest, RunResult
 
 
 def carry_out(request: RunRequest, live: bool, json: bool) -> int:
     """Run a protocol with progress on stderr and the summary on stdout; return the exit code."""
-    with ProgressWatcher(_open_window if live else None) as watcher:
+    with ProgressWatcher(open_window if live else None) as watcher:
         result = engine.run(request, watcher)
     ignore_signals()
     if json:
@@ -104,14 +101,3 @@ def _result_lines(result: RunResult) -> list[str]:
         f"{result.protocol} on the {result.backend} backend: {'passed' if result.passed else 'did not pass'}; {times}",
         *summary_lines(result.summary),
     ]
-
-
-def _open_window(folder: Path) -> None:
-    """Open the live window in a process of its own, out of reach of this terminal's Ctrl-C."""
-    subprocess.Popen(  # noqa: S603 (our own interpreter, and a path we made)
-        [sys.executable, "-m", "labctl", "live", str(folder)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,  # whoever reads ours must not wait for the window
-        start_new_session=sys.platform != "win32",
-        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
-    )

@@ -40,10 +40,11 @@ class ProgressWatcher(Watcher):
     A terminal that goes away, or a stderr that cannot be written, ends the showing, never the run.
 
     Args:
-        on_begin: called with the run folder once it exists, as to open a window on it.
+        on_begin: called once the run folder exists, as to open a window on it, with the folder and with what tells
+            the person at the terminal something.
     """
 
-    def __init__(self, on_begin: Callable[[Path], None] | None = None) -> None:
+    def __init__(self, on_begin: Callable[[Path, Callable[[str], None]], None] | None = None) -> None:
         self._on_begin = on_begin
         self._clock = WallClock()
         self._shown_at = 0.0
@@ -78,7 +79,7 @@ class ProgressWatcher(Watcher):
         self.said(f"run {folder}")
         self._progress.update(self._task, total=steps, description="steps")
         if self._on_begin is not None:
-            self._on_begin(folder)
+            self._on_begin(folder, self.said)
 
     @override
     def step_done(self, caption: Callable[[], str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -193,6 +194,27 @@ def test_a_signal_before_anything_was_sent(tmp_path: Path, number: int, code: in
     assert done.returncode == code
     assert json.loads(done.stdout)["error"]["type"] == "InterruptedRunError"
     assert done.stderr == "labctl: stopped before anything was set\n"
+
+
+@posix
+def test_a_window_that_cannot_open_is_said_and_the_run_goes_on(tmp_path: Path) -> None:
+    """Reading both streams to their end also shows that the window keeps none of them open."""
+    program = (
+        "import threading\n"
+        "from labctl.cli import main\n"
+        "try:\n    main(['run', 'write-verify', '--json', '--live', '--set', 'levels=40'])\n"
+        "finally:\n"
+        "    [one.join(30) for one in threading.enumerate() if one.name == 'live window']\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment.pop("QT_QPA_PLATFORM", None)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["passed"] is True
+    assert "labctl: " in done.stderr
+    assert "display" in done.stderr or "Qt" in done.stderr
 
 
 def test_a_bench_file_with_a_byte_order_mark(labctl: Any, tmp_path: Path) -> None:
