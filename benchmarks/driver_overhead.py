@@ -14,6 +14,8 @@ import importlib.util
 import timeit
 from typing import TYPE_CHECKING, Any
 
+from memory_bench import MemoryResource
+
 from drivers.knobs import Knob, number
 from drivers.scpi import ScpiLink
 
@@ -24,25 +26,8 @@ REPEATS = 7
 CALLS = 20_000
 
 
-class MemoryResource:
-    """A resource with pyvisa's method names that remembers one number."""
-
-    def __init__(self) -> None:
-        self._value = b"0\n"
-
-    def write_raw(self, message: bytes) -> int:
-        """Take a command or a query."""
-        if message[-2:] != b"?\n":
-            self._value = message[message.index(b" ") + 1 :]
-        return len(message)
-
-    def read_raw(self) -> bytes:
-        """Return the number."""
-        return self._value
-
-    def read_bytes(self, count: int) -> bytes:
-        """Return the number's first bytes."""
-        return self._value[:count]
+class TextResource(MemoryResource):
+    """A resource in memory that takes text, too, as pyvisa's do."""
 
     def write(self, message: str) -> int:
         """Send text, as pyvisa does."""
@@ -53,9 +38,6 @@ class MemoryResource:
         self.write(message)
         return self.read_raw().decode("ascii")[:-1]
 
-    def close(self) -> None:
-        """Do nothing."""
-
 
 class Instrument:
     """A driver with one knob."""
@@ -63,7 +45,7 @@ class Instrument:
     level: Knob[float] = number(":SOUR:VOLT {}", ":SOUR:VOLT?", "V", -210, 210, "level")
     confirmed: Knob[float] = number(":SOUR:VOLT {}", ":SOUR:VOLT?", "V", -210, 210, "level", confirm=True)
 
-    def __init__(self, resource: MemoryResource) -> None:
+    def __init__(self, resource: TextResource) -> None:
         self.link = ScpiLink(lambda: resource, "smu", "memory")
 
 
@@ -74,7 +56,7 @@ def microseconds(call: Callable[[], object]) -> float:
 
 def measure_bare() -> dict[str, float]:
     """Return the cost of the resource alone, its numbers formatted and read."""
-    resource = MemoryResource()
+    resource = TextResource()
     return {
         "set": microseconds(lambda: resource.write(f":SOUR:VOLT {0.2:.9g}")),
         "get": microseconds(lambda: float(resource.query(":SOUR:VOLT?"))),
@@ -83,7 +65,7 @@ def measure_bare() -> dict[str, float]:
 
 def measure_knobs() -> dict[str, float]:
     """Return the cost of our knobs."""
-    smu = Instrument(MemoryResource())
+    smu = Instrument(TextResource())
 
     def put() -> None:
         smu.level = 0.2
@@ -105,7 +87,7 @@ def measure_qcodes() -> dict[str, dict[str, float]]:
     parameters: Any = importlib.import_module("qcodes.parameters")
     instruments: Any = importlib.import_module("qcodes.instrument")
     validators: Any = importlib.import_module("qcodes.validators")
-    resource = MemoryResource()
+    resource = TextResource()
     common: dict[str, Any] = {"unit": "V", "get_parser": float, "vals": validators.Numbers(-210, 210)}
     plain: Any = parameters.Parameter(
         "level",

@@ -6,6 +6,7 @@ Nothing is imported before it is asked for by name.
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -28,7 +29,7 @@ _WORDS = {
 
 def names(group: str) -> list[str]:
     """Return the names that are offered in `group`, sorted."""
-    return sorted({point.name for point in entry_points(group=group)})
+    return sorted(_offered(group))
 
 
 def load(group: str, name: str) -> Any:
@@ -46,8 +47,14 @@ def origin(group: str, name: str) -> str:
     return f"{distribution.name} {distribution.version}" if distribution else "unknown"
 
 
+@functools.cache
+def _offered(group: str) -> dict[str, EntryPoint]:
+    """Return what is offered in `group`; looked up once, because every distribution's files are read for it."""
+    return {point.name: point for point in entry_points(group=group)}
+
+
 def _find(group: str, name: str) -> EntryPoint:
-    for point in entry_points(group=group):
-        if point.name == name:
-            return point
-    raise UnknownNameError(_WORDS[group], name, names(group))
+    offered = _offered(group)
+    if name not in offered:
+        raise UnknownNameError(_WORDS[group], name, offered)
+    return offered[name]
