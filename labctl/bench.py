@@ -203,7 +203,8 @@ class Bench:
         if not at_once:
             for thread in off:
                 thread.join(SMU_GRACE)
-            self._unroute()
+        if not at_once and not any(thread.is_alive() for thread in off):
+            self._unroute()  # a route is changed while the output is off, or not at all: SAFE comes next
         for board in self._boards:
             _make_safe(board, failures)
         for thread in off:
@@ -271,6 +272,7 @@ class Bench:
         self._touched = self.clock.now()
 
     def _start_heartbeat(self) -> None:
+        self._stop_heartbeat()
         self._alive = True
         self.touch()
         if self._boards:

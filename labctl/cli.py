@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
 import traceback
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 from typer.exceptions import Exit, TyperException
@@ -38,11 +40,11 @@ RunName = Annotated[str | None, typer.Argument(help="A run folder, its id or its
 
 @app.callback()
 def labctl(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     show_traceback: Annotated[bool, typer.Option("--traceback", help="Print the traceback of an error, too.")] = False,
 ) -> None:
     """Instrument control for analog memristor crossbars, on a bench or on its twin."""
-    # Both options are read where errors are caught (`main`), also when they stand behind the command.
+    # Both options are read before the command is known: the traceback's also when it stands behind the command.
 
 
 @app.command("run")
@@ -122,7 +124,7 @@ def live_command(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code: the one place where errors become words."""
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    _open_streams()
+    sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
     raise_on_signals()
     try:
         code = _invoke([argument for argument in arguments if argument != "--traceback"])
@@ -139,28 +141,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _open_streams() -> None:
-    """Make sure that there is something to print to, and that it takes any character."""
-    for name in ("stdout", "stderr"):
-        stream = sys.__dict__[name]
-        if stream is None:
-            sys.__dict__[name] = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open until the end)
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+def _usable(stream: TextIO | None) -> TextIO:
+    """Return a stream that takes any character; one that leads nowhere in place of one that was closed."""
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return cast("TextIO", stream)
 
 
 def _invoke(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
-    check_neighbours()
-    for name in plugins.names(plugins.COMMANDS):
-        command = plugins.load(plugins.COMMANDS, name)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
-        else:
-            app.command(name)(command)
-    if "--version" in arguments:
-        print_version()
+    if arguments[:1] == ["--version"]:
+        print(f"labctl {version('labctl')}")  # noqa: T201
         return 0
+    check_neighbours()
+    _add_commands()
     try:
         code = app(arguments, prog_name="labctl", standalone_mode=False)
     except Exit as ended:
@@ -170,11 +166,15 @@ def _invoke(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def print_version() -> None:
-    """Print the version of labctl."""
-    from importlib.metadata import version
-
-    print(f"labctl {version('labctl')}")  # noqa: T201
+@functools.cache
+def _add_commands() -> None:
+    """Add the commands that other packages offer."""
+    for name in plugins.names(plugins.COMMANDS):
+        command = plugins.load(plugins.COMMANDS, name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
 
 
 def _usage(message: str, arguments: list[str]) -> str:

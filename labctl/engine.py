@@ -210,10 +210,10 @@ class _Run:
     def carry_out(self) -> RunResult:
         """Bring up, drive, bring down, sum up."""
         with closing(self._store):
-            self._store.set_state(self._wall.utc(), "running")
-            self._backend.begin_run(self._folder)
-            self._watcher.began(self._folder, self._plan.asked.steps)
             try:
+                self._store.set_state(self._wall.utc(), "running")
+                self._backend.begin_run(self._folder)
+                self._watcher.began(self._folder, self._plan.asked.steps)
                 self._drive_safely()
                 outcome = self._outcome()
             except InterruptedRunError as stopped:

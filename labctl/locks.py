@@ -62,7 +62,7 @@ def _one_locked(name: str, holder: Holder) -> Generator[None]:
     try:
         if not LOCK_FOLDER.is_dir():
             LOCK_FOLDER.mkdir(parents=True, exist_ok=True)
-            LOCK_FOLDER.chmod(0o777)
+            LOCK_FOLDER.chmod(0o1777)  # everybody makes locks here, and takes away none but his own
         lock.acquire(timeout=0)
     except Timeout:
         raise AddressLockedError(f"{name} is held by {_holder_of(note)}; wait for it, or stop it") from None

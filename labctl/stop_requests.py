@@ -27,10 +27,8 @@ class StopRequests:
 
     def __enter__(self) -> StopRequests:
         if threading.current_thread() is threading.main_thread():
-            for name in _NAMES:
-                number = getattr(signal, name, None)
-                if number is not None:
-                    self._before[number] = signal.signal(number, self._hear)
+            for number in _heard():
+                self._before[number] = signal.signal(number, self._hear)
         return self
 
     def __exit__(
@@ -76,7 +74,11 @@ def ignore_signals() -> None:
 
 def _handle_all(handler: Any) -> None:
     if threading.current_thread() is threading.main_thread():
-        for name in _NAMES:
-            number = getattr(signal, name, None)
-            if number is not None:
-                signal.signal(number, handler)
+        for number in _heard():
+            signal.signal(number, handler)
+
+
+def _heard() -> list[int]:
+    """Return the signals to listen to: those of this system, without a hang-up that `nohup` has switched off."""
+    numbers = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
+    return [one for one in numbers if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN]

@@ -154,6 +154,7 @@ def test_labctl_alone_shows_what_there_is(labctl: Any) -> None:
     assert done.code == 0
     assert "run" in done.out
     assert labctl("--version").out.startswith("labctl 0.")
+    assert labctl("run", "write-verify", "--set", "levels=2", "--note", "--version").err.startswith("run ")
 
 
 def shell(command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
@@ -215,6 +216,26 @@ def test_a_window_that_cannot_open_is_said_and_the_run_goes_on(tmp_path: Path) -
     assert json.loads(done.stdout)["passed"] is True
     assert "labctl: " in done.stderr
     assert "display" in done.stderr or "Qt" in done.stderr
+
+
+@posix
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "labctl", "run", "write-verify", "--json", "--set", "levels=4000"]
+    child = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert child.stderr is not None
+    folder = Path(child.stderr.readline().removeprefix("run ").strip())
+    _await_steps(folder, 20)
+    child.send_signal(signal.SIGHUP)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert json.loads(out)["summary"]["levels"] == 4000
 
 
 def test_a_bench_file_with_a_byte_order_mark(labctl: Any, tmp_path: Path) -> None:
