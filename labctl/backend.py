@@ -146,6 +146,10 @@ class Backend(ABC):
         """Return what a reader of the run must know of this backend, as plain JSON values."""
         return {}
 
+    def notices(self) -> list[str]:
+        """Return what a reader of the run must know and was not told yet, one line each."""
+        return []
+
     def begin_run(self, folder: Path) -> None:  # noqa: B027 (a bench keeps nothing of its own beside a run)
         """Note that a run starts whose files lie in `folder`."""
 

@@ -99,14 +99,17 @@ def _wires(text: object) -> str:
 class TwinTable(_Table):
     """`[twin]`: what the twin simulates; used with the twin only.
 
-    `wires` is "ideal", "metal" or a resistance a segment; `g_max` (S) scales the device's profile.
+    `device` is a packaged profile or a profile file; `wires` is "ideal", "metal" or a resistance a segment; `g_max` (S)
+    scales the device's profile. `pulses` is "network" where each cell sees what reaches it of a pulse, or "isolated"
+    where, for speed, a pulse reaches its own cell whole and no other.
     """
 
     device: str = "ru-azo"
     wires: Annotated[str, BeforeValidator(_wires)] = "ideal"
-    front_end: Literal["ideal", "board"] = "ideal"
+    front_end: Literal["ideal", "board"] = "board"
     calibration: Literal["factory", "none"] = "factory"
     g_max: Annotated[Siemens, Field(gt=0)] = G_MAX
+    pulses: Literal["network", "isolated"] = "network"
 
 
 class BenchFile(_Table):

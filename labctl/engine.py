@@ -250,6 +250,7 @@ class _Run:
         for item in self._plan.protocol.run(self._bench, self._plan.parameters):
             self._bench.touch()
             if isinstance(item, StepEnd):
+                self._say_notices()
                 self._store.end_step(self._bench.clock.now() - self._start)
                 self._watcher.step_done(lambda last=record: "" if last is None else self._plan.protocol.caption(last))
                 self._stop.check()
@@ -303,6 +304,7 @@ class _Run:
             detail["passed"] = outcome.passed
         if error is not None:
             detail["error"] = {"type": type(error).__name__, "message": str(error)}
+        self._say_notices()
         self._store.set_state(self._wall.utc(), state, detail)
         try:
             self._backend.end_run(self._folder)
@@ -310,6 +312,11 @@ class _Run:
             if error is None:
                 raise
             self._say(str(trouble))  # what ended the run is the better message
+
+    def _say_notices(self) -> None:
+        """Write down what the backend has to say."""
+        for notice in self._backend.notices():
+            self._say(notice)
 
     def _say(self, message: str) -> None:
         self._store.log(self._wall.utc(), message)

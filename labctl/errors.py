@@ -8,6 +8,7 @@ LabctlError                      carries the exit code of the command line
 │   ├── ParameterError           mend the `--set` that the message names
 │   ├── EnvelopeError            stay inside the die's envelope, or widen it on purpose
 │   ├── DieFileError             name a die file that is there and whole
+│   ├── ModelError               give the simulation numbers that a device or a circuit can have
 │   └── RunNotFoundError         name a run folder that exists
 ├── EquipmentError (3)           look at the bench
 │   ├── LinkError                check cable, power and address
@@ -82,6 +83,10 @@ class EnvelopeError(InputError):
 
 class DieFileError(InputError):
     """A die file is missing, damaged, or of another version."""
+
+
+class ModelError(InputError):
+    """A simulation was given a number that no device or circuit can have."""
 
 
 class RunNotFoundError(InputError):

@@ -55,8 +55,9 @@ class WriteVerifyParameters(Parameters):
     """Row of the cell."""
     column: Count = 0
     """Column of the cell."""
-    tolerance: Annotated[Levels, Field(ge=0.2, le=1000)] = 0.5
-    """Largest error of a written level; finer than 0.2 is beyond the narrowest pulse, 20 ns or 0.3 levels."""
+    tolerance: Annotated[Levels, Field(ge=0.2, le=1000)] = 0.35
+    """Largest error of a written level, as the reader shows it: half a level, but for what reader and noise hide.
+    Finer than 0.2 is beyond the narrowest pulse, 20 ns or 0.3 levels."""
     confidence: Annotated[Fraction, Field(ge=0.5, le=0.9999)] = 0.995
     """Probability that a level called written is within the tolerance."""
     read_voltage: Annotated[Volts, WithinEnvelope("read_voltage"), Field(gt=0)] = REFERENCE_VOLTAGE
@@ -71,9 +72,12 @@ class WriteVerifyParameters(Parameters):
     """First guess of the width that lowers by one level (published: 65 ns)."""
     write_noise: Annotated[Levels, Field(ge=0.001, le=10)] = 0.1
     """Scatter of a step of one level (published: 0.05 to 0.13)."""
-    max_samples: Annotated[Count, Field(ge=4, le=4096)] = 64
+    reader_error: Annotated[Levels, Field(ge=0, le=1000)] = 0.1
+    """How far the reader's scale and linearity may be off, one sigma; no read shows it: it counts in the summary only.
+    5 ppm of gain and 1 LSB of 18 bit, as a factory-calibrated board has, are 0.05 and 0.09 levels."""
+    max_samples: Annotated[Count, Field(ge=4, le=4096)] = 16
     """Most samples that one read averages."""
-    max_bursts: Annotated[Count, Field(ge=1, le=1000)] = 16
+    max_bursts: Annotated[Count, Field(ge=1, le=1000)] = 32
     """Bursts after which a level is given up."""
 
 
@@ -109,8 +113,8 @@ class LevelWritten:
 class WriteVerifySummary:
     """What a run amounts to.
 
-    `error_rms` and `within_half_level` count the estimate's own uncertainty in: they are what the true errors are
-    expected to show. `error_max` is the largest estimated error.
+    `error_rms` and `within_half_level` count in the estimate's own uncertainty and the reader's: they are what the true
+    errors are expected to show. `error_max` is the largest estimated error.
     """
 
     levels: int
@@ -228,8 +232,10 @@ def _summarise(records: Sequence[LevelWritten], parameters: WriteVerifyParameter
     if count == 0:
         return Outcome(passed=False, summary=None)
     errors = np.array([record.error for record in records])
-    sigmas = np.array([record.sigma for record in records])
-    within = [probability_within(record.error, record.sigma, 0.5) for record in records]
+    sigmas = np.hypot([record.sigma for record in records], parameters.reader_error)
+    within = [
+        probability_within(error, sigma, 0.5) for error, sigma in zip(errors.tolist(), sigmas.tolist(), strict=True)
+    ]
     written = sum(record.written for record in records) / count
     summary = WriteVerifySummary(
         levels=count,

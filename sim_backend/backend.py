@@ -12,15 +12,18 @@ from serial import SerialException
 from labctl import plugins
 from labctl.backend import Backend, BackendOptions
 from labctl.errors import BenchFileError, DieFileError, LinkError
+from labctl.units import format_quantity
 from sim_backend.addresses import AddressBook
 from sim_backend.audit import Audit
 from sim_backend.clock import VirtualClock
-from sim_backend.devices import device_named
+from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die
 from sim_backend.die_file import load_die
+from sim_backend.front_end.make import make_front_end
 from sim_backend.panels.probe_board import ProbeBoardPanel
 from sim_backend.pyserial_twin import protocol_twin
 from sim_backend.visa_library import TwinVisaLibrary
+from sim_backend.wiring import segment_resistance
 from sim_backend.world import World
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
     from pyvisa.resources import MessageBasedResource
     from serial import SerialBase
 
-    from labctl.bench_file import BenchFile, TwinTable
+    from labctl.bench_file import BenchFile
+    from sim_backend.device_models.interface import DeviceModel
     from sim_backend.panel import Panel
 
 WORLD_FILE = "world.npz"
@@ -55,7 +59,6 @@ class TwinBackend(Backend):
     outlives_us: ClassVar[bool] = False
 
     def __init__(self, bench: BenchFile, options: BackendOptions) -> None:
-        _check(bench.twin)
         self._bench = bench
         self._options = options
         self._book = AddressBook({name: entry.address for name, entry in bench.instruments.items()})
@@ -129,6 +132,11 @@ class TwinBackend(Backend):
             "die_file": None if self._options.die is None else str(self._options.die.resolve()),
         }
 
+    def notices(self) -> list[str]:
+        """Return what the world had to say since it was last asked."""
+        said, self.world.notices = self.world.notices, []
+        return said
+
     def begin_run(self, folder: Path) -> None:
         """Begin to write the truth down beside the run, if the command line asked for it.
 
@@ -163,15 +171,18 @@ class TwinBackend(Backend):
             audit.close()
 
 
-def _check(twin: TwinTable) -> None:
-    """Refuse what this version cannot simulate; the device is refused where it is looked up."""
-    if twin.wires != "ideal":
-        raise BenchFileError(f"wires = {twin.wires!r}: this version of the twin has 'ideal' wires only")
-    if twin.front_end != "ideal":
-        raise BenchFileError(f"front_end = {twin.front_end!r}: this version of the twin has an 'ideal' front end only")
-    if twin.calibration != "factory":
+def _check(bench: BenchFile, model: DeviceModel) -> None:
+    """Refuse what the twin cannot simulate."""
+    profile = model.profile
+    if bench.envelope.voltage > profile.voltage_max:
         raise BenchFileError(
-            f"calibration = {twin.calibration!r}: an ideal front end has nothing to calibrate; leave it at 'factory'"
+            f"the envelope allows {format_quantity(bench.envelope.voltage, 'V')}; the model of {profile.name} is "
+            f"computed up to {format_quantity(profile.voltage_max, 'V')} only"
+        )
+    if bench.twin.front_end == "ideal" and bench.twin.calibration != "factory":
+        raise BenchFileError(
+            f"calibration = {bench.twin.calibration!r}: an ideal front end has nothing to calibrate; leave it at "
+            "'factory'"
         )
 
 
@@ -182,12 +193,23 @@ def _panel_class(driver: str) -> type[Panel]:
 
 def _world(bench: BenchFile, options: BackendOptions, has_board: bool) -> World:
     """Return the world of a bench, with the die from the die file if that exists."""
-    die, device = bench.die, device_named(bench.twin.device, bench.twin.g_max)
+    die, twin = bench.die, bench.twin
+    model = device_named(twin.device, twin.g_max)
+    _check(bench, model)
     if options.die is not None and not options.die.absolute().parent.is_dir():
         raise DieFileError(f"--die {options.die}: there is no folder {options.die.absolute().parent} to save it in")
-    if options.die is not None and options.die.exists():
-        saved = load_die(options.die)
-        saved.check_fits(die.id, die.rows, die.columns, device)
-        return World.restored(saved, has_board)
-    fresh = Die.fresh(die.id, die.rows, die.columns, device, options.seed)
-    return World(fresh, VirtualClock(), has_board)
+    saved = load_die(options.die) if options.die is not None and options.die.exists() else None
+    if saved is not None:
+        saved.check_fits(die.id, die.rows, die.columns, model.profile)
+    cells = Die.fresh(die.id, die.rows, die.columns, model, options.seed) if saved is None else saved.die
+    world = World(
+        cells,
+        VirtualClock(0.0 if saved is None else saved.time),
+        has_board,
+        segment_resistance(twin.wires),
+        make_front_end(twin.front_end, twin.calibration, die.rows, die.columns, twin.g_max, cells.seed),
+        isolated_writes=twin.pulses == "isolated",
+    )
+    if saved is not None:
+        world.restore(saved)
+    return world

@@ -1,4 +1,4 @@
-"""A die in a file: one `.npz` that holds it exactly, with the time of its clock and the board's power-ups.
+"""A world in a file: one `.npz` that holds die and front end exactly, with the clock's time and the board's power-ups.
 
 A file is taken whole or not at all. Sizes are checked before anything of that size is held in memory, and members are
 stored uncompressed, so that a file cannot unfold into more than it is.
@@ -21,38 +21,41 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labctl.errors import BenchFileError, DieFileError, InputError, StoreError
 from labctl.units import format_quantity
-from sim_backend.device_profile import DeviceProfile
+from sim_backend.device_models.catalogue import model_of
+from sim_backend.device_models.profile_files import profile_from_json, profile_to_json
 from sim_backend.die import SEEDS, Die
-from sim_backend.keyed_noise import CELLS, COUNTS
-from sim_backend.noise import Noise
+from sim_backend.front_end.make import make_front_end
+from sim_backend.noise.keyed import CELLS
+from sim_backend.noise.kinds import Noise
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from sim_backend.device_models.base_profile import DeviceProfile
+    from sim_backend.front_end.interface import Saved
+
 FORMAT = "labctl die"
-VERSION = 1
-_ARRAYS = {"state": np.dtype("<f8"), "write_count": np.dtype("<i8"), "read_count": np.dtype("<i8")}
+VERSION = 2
 _PREAMBLE = 1024
 """Bytes that an array's description in front of its data never exceeds."""
 _HEADER_MAX = 65_536
 """Bytes of the largest header."""
-_ARRAY_MAX = 8 * CELLS + _PREAMBLE
-_FILE_MAX = len(_ARRAYS) * _ARRAY_MAX + _HEADER_MAX + 4096
+_CELL_NUMBERS = 16
+"""Numbers of 8 bytes that a model keeps of one cell at most."""
+_ARRAY_MAX = 8 * _CELL_NUMBERS * CELLS + _PREAMBLE
+_ARRAYS_MAX = 32
+"""More arrays no world has."""
+_FILE_MAX = 8 * 2 * _CELL_NUMBERS * CELLS + _ARRAYS_MAX * 2 * _PREAMBLE + _HEADER_MAX
+_DIE, _FRONT_END = "die_", "front_end_"
+"""What the names of their arrays begin with."""
 _DAMAGE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, tokenize.TokenError, ValueError, TypeError, KeyError, IndexError,
     EOFError, OverflowError, RuntimeError, SyntaxError, MemoryError, struct.error, UserWarning,
 )  # fmt: skip
 """What zipfile, json and numpy raise on bytes that are not what they should be."""
-
-
-class _Switches(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    read: bool
-    write: bool
-    spread: bool
 
 
 class _Header(BaseModel):
@@ -61,16 +64,33 @@ class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     format: Literal["labctl die"]
-    version: Literal[1]
+    version: Literal[2]
     id: str
     rows: Annotated[int, Field(ge=1, le=CELLS)]
     columns: Annotated[int, Field(ge=1, le=CELLS)]
-    device: str
-    numbers: dict[str, float]
+    profile: str
     seed: Annotated[int, Field(ge=0, lt=SEEDS)]
-    noise: _Switches
+    noise: dict[str, bool]
     time: Annotated[float, Field(ge=0)]
     boot: Annotated[int, Field(ge=1)]
+    front_end: Literal["ideal", "board"]
+    factory_calibrated: bool
+    conversions: dict[str, Annotated[int, Field(ge=0, lt=1 << 46)]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrontEndState:
+    """A front end, as far as a file keeps it.
+
+    Args:
+        kind: "ideal" or "board".
+        factory_calibrated: whether it left its maker with its coefficients set.
+        arrays: all that changes in use.
+    """
+
+    kind: Literal["ideal", "board"]
+    factory_calibrated: bool
+    arrays: Mapping[str, Saved]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,66 +102,63 @@ class SavedDie:
         die: as it was saved.
         time: of the clock (s).
         boot: power-ups of the board that it hung on.
+        front_end: of that board.
+        conversions: of each source-measure unit, by name, so far.
     """
 
     path: Path
     die: Die
     time: float
     boot: int
+    front_end: FrontEndState
+    conversions: Mapping[str, int]
 
-    def check_fits(self, die_id: str, rows: int, columns: int, device: DeviceProfile) -> None:
+    def check_fits(self, die_id: str, rows: int, columns: int, profile: DeviceProfile) -> None:
         """Make sure that the die is the one a bench asks for.
 
         Raises:
             BenchFileError: if it is not; the message says what the file holds and what the bench asks for.
         """
-        mine, other = self.die, device
+        mine, held = self.die, self.die.model.profile
         pairs = [
             (f"die {mine.id!r}", f"die {die_id!r}"),
             (f"{mine.rows} x {mine.columns} cells", f"{rows} x {columns} cells"),
-            (_describe(mine.device), _describe(other)),
+            (_describe(held), _describe(profile)),
         ]
-        differing = [(held, asked) for held, asked in pairs if held != asked]
-        if not differing and mine.device != other:
-            numbers = mine.device.numbers()
+        differing = [(found, asked) for found, asked in pairs if found != asked]
+        if not differing and held != profile:
+            other = profile.model_dump()
             differing = [
-                (f"{mine.device.name} with {name} = {numbers[name]}", f"{name} = {value}")
-                for name, value in other.numbers().items()
-                if value != numbers[name]
+                (f"{held.name} with {name} = {value}", f"{name} = {other.get(name)}")
+                for name, value in held.model_dump().items()
+                if value != other.get(name)
             ]
         if differing:
-            held, asked = (", ".join(side) for side in zip(*differing, strict=True))
-            raise BenchFileError(f"{self.path} holds {held}; the bench asks for {asked}")
+            found, asked = (", ".join(side) for side in zip(*differing, strict=True))
+            raise BenchFileError(f"{self.path} holds {found}; the bench asks for {asked}")
 
 
-def save_die(path: Path, die: Die, time: float, boot: int = 1) -> None:
-    """Write a die to `path`, whole: an older file stays until the new one is complete.
-
-    Args:
-        path: of the file.
-        die: to be saved.
-        time: of the clock (s).
-        boot: power-ups of the board so far.
+def save_die(saved: SavedDie) -> None:
+    """Write a world to `saved.path`, whole: an older file stays until the new one is complete.
 
     Raises:
         StoreError: if the file cannot be written.
     """
+    die, front_end, path = saved.die, saved.front_end, saved.path
     header = _Header(
         format=FORMAT, version=VERSION, id=die.id, rows=die.rows, columns=die.columns,
-        device=die.device.name, numbers=die.device.numbers(), seed=die.seed,
-        noise=_Switches(**asdict(die.noise)), time=time, boot=boot,
+        profile=profile_to_json(die.model.profile), seed=die.seed, noise=asdict(die.noise), time=saved.time,
+        boot=saved.boot, front_end=front_end.kind, factory_calibrated=front_end.factory_calibrated,
+        conversions=dict(saved.conversions),
     )  # fmt: skip
-    text = header.model_dump_json().encode()
+    arrays = {_DIE + name: array for name, array in die.arrays().items()}
+    arrays |= {_FRONT_END + name: array for name, array in front_end.arrays.items()}
     neighbour = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with neighbour.open("wb") as file:
+            text = np.frombuffer(header.model_dump_json().encode(), np.uint8)
             np.savez(
-                file,
-                allow_pickle=False,
-                header=np.frombuffer(text, np.uint8),
-                state=die.state.astype(_ARRAYS["state"]),
-                write_count=die.write_count.astype(_ARRAYS["write_count"]),
-                read_count=die.read_count.astype(_ARRAYS["read_count"]),
+                file, allow_pickle=False, header=text, **{name: _portable(array) for name, array in arrays.items()}
             )
             file.flush()
             os.fsync(file.fileno())
@@ -176,20 +193,34 @@ def load_die(path: Path) -> SavedDie:
 
 def _read(path: Path) -> SavedDie:
     with zipfile.ZipFile(path) as archive:
-        members = {name: _member(archive, name) for name in ("header", *_ARRAYS)}
-        if len(archive.infolist()) != len(members):
-            raise ValueError(f"{len(members)} members expected, {len(archive.infolist())} found")
-    header = _header(_array(members["header"], np.dtype("u1"), None).tobytes())
-    shape = (header.rows, header.columns)
-    device = DeviceProfile(header.device, **header.numbers)
-    die = Die(header.id, header.rows, header.columns, device, header.seed, Noise(**header.noise.model_dump()))
-    state, writes, reads = (_array(members[name], kind, shape) for name, kind in _ARRAYS.items())
-    if not (np.isfinite(state).all() and state.min() >= 0 and state.max() <= die.cell.top):
-        raise ValueError(f"a state lies outside 0 .. {die.cell.top:g}")
-    if min(writes.min(), reads.min()) < 0 or max(writes.max(), reads.max()) >= COUNTS:
-        raise ValueError(f"a count lies outside 0 .. {COUNTS - 1}")
-    die.state, die.write_count, die.read_count = state, writes, reads
-    return SavedDie(path, die, header.time, header.boot)
+        header = _header(_array(_member(archive, "header"), np.dtype("u1"), None).tobytes())
+        noise = Noise(**header.noise)
+        model = model_of(profile_from_json(header.profile))
+        die = Die(header.id, header.rows, header.columns, model, header.seed, noise)
+        shape, g_max = (header.rows, header.columns), model.profile.g_max
+        calibration = "factory" if header.factory_calibrated else "none"
+        front_end = make_front_end(header.front_end, calibration, *shape, g_max, header.seed)
+        expected = {_DIE + name: array for name, array in die.arrays().items()}
+        expected |= {_FRONT_END + name: array for name, array in front_end.arrays().items()}
+        names = {info.filename for info in archive.infolist()}
+        if names != {f"{name}.npy" for name in ("header", *expected)}:
+            raise ValueError(f"{len(expected) + 1} members expected, found {', '.join(sorted(names))[:200]}")
+        found = {name: _array(_member(archive, name), like.dtype, like.shape) for name, like in expected.items()}
+    die.restore(_named(found, _DIE))
+    arrays = _named(found, _FRONT_END)
+    front_end.restore(arrays)
+    state = FrontEndState(header.front_end, header.factory_calibrated, arrays)
+    return SavedDie(path, die, header.time, header.boot, state, header.conversions)
+
+
+def _named(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _portable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array in little-endian order, whatever machine this is."""
+    return array.astype(array.dtype.newbyteorder("<"))
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -227,5 +258,5 @@ def _header(text: bytes) -> _Header:
     return _Header.model_validate_json(text)
 
 
-def _describe(device: DeviceProfile) -> str:
-    return f"device {device.name!r} up to {format_quantity(device.g_max, 'S', 6)}"
+def _describe(profile: DeviceProfile) -> str:
+    return f"device {profile.name!r} up to {format_quantity(profile.g_max, 'S', 6)}"

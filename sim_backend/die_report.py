@@ -26,7 +26,7 @@ def show_die(file: Path, json: bool) -> None:
                 "id": die.id,
                 "rows": die.rows,
                 "columns": die.columns,
-                "device": die.device.name,
+                "device": die.model.profile.name,
                 "seed": die.seed,
                 "time": saved.time,
                 "conductance": conductance.tolist(),
@@ -37,7 +37,7 @@ def show_die(file: Path, json: bool) -> None:
     low, high = (format_quantity(float(value), "S") for value in (conductance.min(), conductance.max()))
     print_lines(
         [
-            f"die {die.id}: {die.rows} x {die.columns} cells of {die.device.name}, seed {die.seed}",
+            f"die {die.id}: {die.rows} x {die.columns} cells of {die.model.profile.name}, seed {die.seed}",
             f"  conductance  {low} to {high}",
             f"  states       {die.state.min():.2f} to {die.state.max():.2f}",
             f"  written      {int((die.write_count > 0).sum())} cells",

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import brentq
+from typing_extensions import override
 
-from labctl.instruments import WriteScheme
+from labctl.instruments import ReadScheme, WriteScheme
+from sim_backend.crossbar.schemes import LineResistances
+from sim_backend.network_wires import NetworkLoad, Solver
+from sim_backend.wiring import Load, ReadPoint, Stress, Wiring, WritePoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,40 +47,116 @@ SELECTIONS = {
 }
 
 
-def neighbours(die: Die, row: int, column: int) -> NDArray[np.int64]:
-    """Return the other cells of a cell's row and column."""
-    of_row = row * die.columns + np.delete(np.arange(die.columns), column)
-    of_column = np.delete(np.arange(die.rows), row) * die.columns + column
-    return np.concatenate((of_row, of_column))
+class IdealWiring(Wiring):
+    """Lines without resistance. With every column at virtual ground a floating row is drawn to 0 V, as if grounded."""
+
+    stiff = True
+
+    @override
+    def read(self, row: int, columns: NDArray[np.int64], voltage: float, scheme: ReadScheme, limit: float) -> ReadPoint:
+        die = self.die
+        line = _row(die, row)
+        driven = voltage
+        if die.columns * die.model.current_bound(die.conductance_bound, voltage) > limit:
+            law = die.law(line)
+            driven = lowered(lambda across: float(np.abs(law.current(across)).sum()), voltage, limit)
+        cells = line[columns]
+        current = die.current(cells, driven)
+        if scheme != ReadScheme.REVERSE:
+            return ReadPoint(driven, current, driven, (Stress(line, driven),))
+        others = _other_rows(die, row)
+        current = current + die.current(others[:, columns].reshape(-1), -voltage).reshape(-1, len(columns)).sum(axis=0)
+        return ReadPoint(driven, current, driven, (Stress(line, driven), Stress(others.reshape(-1), -voltage)))
+
+    @override
+    def write(self, row: int, column: int, voltage: float, scheme: WriteScheme, limit: float) -> WritePoint:
+        die, part = self.die, SELECTIONS[scheme]
+        driven = _held_write_voltage(die, row, column, voltage, scheme, limit)
+        if not die.model.disturbs(driven * part.neighbours):
+            return WritePoint(driven, driven, ())
+        others = [Stress(_neighbours(die, row, column), driven * part.neighbours)]
+        if part.rest:
+            others.append(Stress(_rest(die, row, column), driven * part.rest))
+        return WritePoint(driven, driven, tuple(others))
+
+    @override
+    def route(self, row: int, column: int, scheme: ReadScheme) -> Load:
+        if scheme == ReadScheme.FLOAT:
+            return NetworkLoad(Solver(self.die, LineResistances()), row, column, scheme)
+        return RowLoad(self.die, row, column, scheme)
 
 
-def rest(die: Die, row: int, column: int) -> NDArray[np.int64]:
-    """Return the cells that share neither row nor column with a cell."""
-    rows, columns = np.delete(np.arange(die.rows), row), np.delete(np.arange(die.columns), column)
-    return (rows[:, None] * die.columns + columns).reshape(-1)
+class RowLoad:
+    """A routed cell whose other lines are not left floating: the row's terminal carries the current of all its cells.
 
-
-def held_write_voltage(die: Die, row: int, column: int, voltage: float, scheme: WriteScheme, limit: float) -> float:
-    """Return the voltage (V) that a pulse of `voltage` reaches on a cell while no line carries more than `limit` (A).
-
-    A line's current is the sum of the magnitudes of its cells' currents, in the states before the pulse.
+    Args:
+        die: whose cells they are.
+        row: that is driven; every column is at 0 V.
+        column: of the routed cell.
+        scheme: other rows grounded, or (at a positive voltage) at the opposite voltage.
     """
-    selection = SELECTIONS[scheme]
-    bound = die.cell.conduction.current_bound
-    most = die.conductance_bound
-    others = max(bound(most, voltage * selection.neighbours), bound(most, voltage * selection.rest))
-    if bound(most, voltage) + (max(die.rows, die.columns) - 1) * others <= limit:
-        return voltage
-    share = np.full((die.rows, die.columns), selection.rest)
-    share[row, :] = share[:, column] = selection.neighbours
-    share[row, column] = 1.0
-    everywhere = np.arange(share.size).reshape(share.shape)
 
-    def largest(selected: float) -> float:
-        currents = np.abs(die.current(everywhere, selected * share))
-        return float(max(currents.sum(axis=0).max(), currents.sum(axis=1).max()))
+    def __init__(self, die: Die, row: int, column: int, scheme: ReadScheme) -> None:
+        self._die = die
+        self.cell = row * die.columns + column
+        self._line = _row(die, row)
+        self._others = _other_rows(die, row).reshape(-1)
+        self._reverse = scheme == ReadScheme.REVERSE
 
-    return lowered(largest, voltage, limit)
+    stiff = True
+
+    def current_bound(self, voltage: float) -> float:
+        """Return a current (A) that the row never exceeds at `voltage` (V)."""
+        return len(self._line) * self._die.model.current_bound(self._die.conductance_bound, voltage)
+
+    def current(self, voltage: float) -> float:
+        """Return the row's current (A) at `voltage` (V)."""
+        return float(self._die.current(self._line, voltage).sum())
+
+    def voltage(self, current: float) -> float:
+        """Return the voltage (V) at which the row carries `current` (A)."""
+        law = self._die.law(self._line)
+        # One cell alone needs the highest voltage to carry the current.
+        highest = float(np.min(np.abs(law.voltage(current))))
+        highest = highest if current >= 0 else -highest
+        return lowered(lambda across: float(np.abs(law.current(across)).sum()), highest, abs(current))
+
+    def stresses(self, voltage: float) -> tuple[Stress, ...]:
+        """Return the driven row and, where they are reverse-biased, the other ones."""
+        driven = (Stress(self._line, voltage),)
+        return (*driven, Stress(self._others, -voltage)) if self._reverse and voltage > 0 else driven
+
+
+class CellLoad:
+    """One cell alone, as on a probe station without a board.
+
+    Args:
+        die: whose cell it is.
+        cell: its flat index.
+    """
+
+    def __init__(self, die: Die, cell: int) -> None:
+        self._die = die
+        self.cell = cell
+        self._cell = np.array([cell])
+
+    stiff = True
+
+    def current_bound(self, voltage: float) -> float:
+        """Return a current (A) that the cell never exceeds at `voltage` (V)."""
+        return self._die.model.current_bound(self._die.conductance_bound, voltage)
+
+    def current(self, voltage: float) -> float:
+        """Return the cell's current (A) at `voltage` (V)."""
+        return float(self._die.current(self._cell, voltage)[0])
+
+    def voltage(self, current: float) -> float:
+        """Return the voltage (V) at which the cell carries `current` (A)."""
+        return float(self._die.law(self._cell).voltage(current)[0])
+
+    def stresses(self, voltage: float) -> tuple[Stress, ...]:
+        """Return the cell."""
+        return (Stress(self._cell, voltage),)
 
 
 def lowered(line_current: Callable[[float], float], voltage: float, limit: float) -> float:
@@ -84,3 +164,48 @@ def lowered(line_current: Callable[[float], float], voltage: float, limit: float
     if line_current(voltage) <= limit:
         return voltage
     return voltage * float(brentq(lambda part: line_current(part * voltage) - limit, 0.0, 1.0, xtol=1e-13))
+
+
+def _row(die: Die, row: int) -> NDArray[np.int64]:
+    return row * die.columns + np.arange(die.columns)
+
+
+def _other_rows(die: Die, row: int) -> NDArray[np.int64]:
+    """Return the cells of all other rows, shape (rows - 1, columns)."""
+    return np.delete(np.arange(die.rows), row)[:, None] * die.columns + np.arange(die.columns)
+
+
+def _neighbours(die: Die, row: int, column: int) -> NDArray[np.int64]:
+    """Return the other cells of a cell's row and column."""
+    of_row = row * die.columns + np.delete(np.arange(die.columns), column)
+    of_column = np.delete(np.arange(die.rows), row) * die.columns + column
+    return np.concatenate((of_row, of_column))
+
+
+def _rest(die: Die, row: int, column: int) -> NDArray[np.int64]:
+    """Return the cells that share neither row nor column with a cell."""
+    rows, columns = np.delete(np.arange(die.rows), row), np.delete(np.arange(die.columns), column)
+    return (rows[:, None] * die.columns + columns).reshape(-1)
+
+
+def _held_write_voltage(die: Die, row: int, column: int, voltage: float, scheme: WriteScheme, limit: float) -> float:
+    """Return the voltage (V) that a pulse of `voltage` reaches on a cell while no line carries more than `limit` (A).
+
+    A line's current is the sum of the magnitudes of its cells' currents, in the states before the pulse.
+    """
+    selection = SELECTIONS[scheme]
+    bound = die.model.current_bound
+    most = die.conductance_bound
+    others = max(bound(most, voltage * selection.neighbours), bound(most, voltage * selection.rest))
+    if bound(most, voltage) + (max(die.rows, die.columns) - 1) * others <= limit:
+        return voltage
+    share = np.full((die.rows, die.columns), selection.rest)
+    share[row, :] = share[:, column] = selection.neighbours
+    share[row, column] = 1.0
+    law = die.law(np.arange(share.size))
+
+    def largest(selected: float) -> float:
+        currents = np.abs(law.current(selected * share.reshape(-1))).reshape(share.shape)
+        return float(max(currents.sum(axis=0).max(), currents.sum(axis=1).max()))
+
+    return lowered(largest, voltage, limit)

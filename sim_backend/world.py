@@ -1,21 +1,29 @@
-"""One world: die, wiring and clock behind all virtual instruments of a bench.
+"""One world: die, wiring, front end and clock behind all virtual instruments of a bench.
 
-Wires are ideal: every line stands at its driver's voltage. The world lets no time pass; the panels do.
+The world lets no time pass; the panels do.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labctl.instruments import ReadScheme, WriteScheme
+from labctl.units import format_quantity
 from sim_backend.audit import Audit, Event
-from sim_backend.clock import VirtualClock
-from sim_backend.die_file import SavedDie, save_die
-from sim_backend.ideal_wires import SELECTIONS, held_write_voltage, lowered, neighbours, rest
-from sim_backend.smu_terminals import SAMPLE_TIME, Operating, Port, SmuTerminals
+from sim_backend.device_models.interface import Train
+from sim_backend.device_models.validity import check_voltage
+from sim_backend.die_file import FrontEndState, SavedDie, save_die
+from sim_backend.following import beginning, remainder
+from sim_backend.front_end.ideal import IdealFrontEnd
+from sim_backend.ideal_wires import CellLoad, IdealWiring
+from sim_backend.network_wires import NetworkWiring
+from sim_backend.noise.flicker import SAMPLE_TIME
+from sim_backend.smu_terminals import Operating, Port, SmuTerminals
+from sim_backend.wiring import Stress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.instruments import Cell
+    from sim_backend.clock import VirtualClock
     from sim_backend.die import Die
+    from sim_backend.front_end.interface import FrontEnd
 
 __all__ = ["BoardCounters", "CellCurrents", "Operating", "SmuTerminals", "World"]
 
@@ -36,8 +46,8 @@ class CellCurrents:
     """Answer to a group read; arrays of shape (n,).
 
     Args:
-        current: at the column's end, with the cells' read noise (A).
-        saturated: never here: it is the reader that saturates.
+        current: as the columns' readers give it (A).
+        saturated: the reader's largest range does not hold it.
         in_compliance: the row's driver was held back by its limit.
     """
 
@@ -66,32 +76,59 @@ class World:
         die: its cells.
         clock: of the bench.
         has_board: whether a board routes source-measure units to cells; without one they see cell (0, 0).
+        segment: resistance of one wire segment (ohm); 0 for ideal wires.
+        front_end: the board's converters and amplifiers; None: ideal ones.
+        isolated_writes: a pulse reaches its own cell whole and no other cell at all, for speed.
     """
 
-    def __init__(self, die: Die, clock: VirtualClock, has_board: bool = True) -> None:
+    def __init__(
+        self,
+        die: Die,
+        clock: VirtualClock,
+        has_board: bool = True,
+        segment: float = 0.0,
+        front_end: FrontEnd | None = None,
+        isolated_writes: bool = False,
+    ) -> None:
         self.die = die
         self.clock = clock
+        self.front_end = front_end or IdealFrontEnd(die.rows, die.columns)
         self.counters = BoardCounters()
         self.audit: Audit | None = None
         """Where the truth is written down; None: nowhere."""
-        self._port = Port(None if has_board else np.zeros(1, dtype=np.int64))
+        self.notices: list[str] = []
+        """What a reader of the run must know; whoever writes it down empties the list."""
+        self._wiring = NetworkWiring(die, segment) if segment > 0 else IdealWiring(die)
+        self._writing = IdealWiring(die) if isolated_writes else self._wiring
+        self._isolated_writes = isolated_writes
+        self._port = Port(None if has_board else CellLoad(die, 0))
         self._smus: dict[str, SmuTerminals] = {}
+        self._conversions: dict[str, int] = {}
+        self._highest_known = die.model.profile.voltage_known
+        die.time = clock.now()
 
-    @classmethod
-    def restored(cls, saved: SavedDie, has_board: bool = True) -> World:
-        """Return a world that goes on where a saved one ended: its clock, and the board powered up once more."""
-        world = cls(saved.die, VirtualClock(saved.time), has_board)
-        world.counters.boot = saved.boot + 1
-        return world
+    def restore(self, saved: SavedDie) -> None:
+        """Go on where a saved world ended, with the board powered up once more; `saved.die` is this world's die.
+
+        The front end goes on, too, if the saved one was of this one's kind: a die may come from another bench.
+        """
+        self.counters.boot = saved.boot + 1
+        self._conversions = dict(saved.conversions)
+        kept = saved.front_end
+        if (kept.kind, kept.factory_calibrated) == (self.front_end.kind, self.front_end.factory_calibrated):
+            self.front_end.restore(kept.arrays)
 
     def save(self, path: Path) -> None:
-        """Save die, clock time and the board's power-ups to `path`.
+        """Save die, front end, clock time and the board's power-ups to `path`.
 
         Raises:
             StoreError: if the file cannot be written.
         """
         self._settle()
-        save_die(path, self.die, self.clock.now(), self.counters.boot)
+        end = self.front_end
+        state = FrontEndState(end.kind, end.factory_calibrated, end.arrays())
+        conversions = self._conversions | {name: smu.conversions for name, smu in self._smus.items()}
+        save_die(SavedDie(path, self.die, self.clock.now(), self.counters.boot, state, conversions))
 
     def read_cells(
         self,
@@ -104,104 +141,142 @@ class World:
     ) -> CellCurrents:
         """Return the mean currents of cells of one row, converted together; every column is at virtual ground.
 
-        With ideal wires *ground* and *float* are the same: a floating row is drawn to the columns' 0 V. *Reverse*
-        puts the other rows at minus `voltage`, so their small reverse currents add to each column; their noise,
-        smaller by the rectification, is left out. A voltage that reaches the threshold acts on the driven cells
-        before they are sampled.
+        A voltage that changes cells acts on them before they are sampled. Noise of cells that are not asked for is
+        left out: at 0 V or blocked it is smaller than the cells' own by far.
 
         Args:
             rows: shape (n,), all the same.
             columns: shape (n,).
-            voltage: of the driven row (V).
+            voltage: of the driven row, as it is asked for (V).
             averages: samples.
             scheme: what the other rows get.
             limit: of the driven row's current, all its columns included (A).
         """
         die, row = self.die, int(rows[0])
-        line = row * die.columns + np.arange(die.columns)
-        held = lowered(lambda across: float(np.abs(die.current(line, across)).sum()), voltage, limit)
-        others = np.delete(np.arange(die.rows), row) if scheme == ReadScheme.REVERSE else np.arange(0)
-        driven = SETTLING_TIME + averages * SAMPLE_TIME
-        self._disturb(line, held, driven, 0)
-        self._disturb((others[:, None] * die.columns + np.arange(die.columns)).reshape(-1), -voltage, driven, 0)
-        cells = line[columns]
-        current = die.current(cells, held) + die.sample_noise(cells, held, averages)
-        if others.size:
-            current += die.current(others[:, None] * die.columns + columns, -voltage).sum(axis=0)
-        self._note("read", cells, held, 0.0, 0, averages)
-        return CellCurrents(current, np.zeros(len(cells), np.bool_), np.full(len(cells), held != voltage))
+        die.time = self.clock.now()
+        driven = float(self.front_end.line_voltage(rows[:1], voltage)[0])
+        point = self._wiring.read(row, columns, driven, scheme, limit)
+        sampling = averages * SAMPLE_TIME
+        if self._disturb(point.stresses, Train(SETTLING_TIME + sampling)):
+            point = self._wiring.read(row, columns, driven, scheme, limit)
+        cells = row * die.columns + columns
+        noise = die.sample_noise(cells, point.cell_voltage, averages, sampling)
+        hanging = self._hanging(row, columns, scheme, voltage)
+        slope = die.law(cells).slope(point.cell_voltage)
+        found = self.front_end.read(columns, point.current + noise, hanging, slope, averages, driver=row)
+        self._note("read", Stress(cells, point.cell_voltage), 0.0, 0, averages)
+        return CellCurrents(found.current, found.saturated, np.full(len(cells), point.driven != driven))
 
     def pulse_cell(
-        self, row: int, column: int, amplitude: float, width: float, count: int, scheme: WriteScheme, limit: float
+        self,
+        row: int,
+        column: int,
+        amplitude: float,
+        train: Train,
+        scheme: WriteScheme,
+        limit: float,
     ) -> bool:
-        """Put out a train of pulses on one cell; half-selected cells see their part of it.
+        """Put out a train of pulses on one cell; every other cell sees what reaches it.
 
         Args:
             row: of the cell.
             column: of the cell.
-            amplitude: of the row against the column (V).
-            width: of one pulse (s).
-            count: of pulses; the board's counter includes them already.
+            amplitude: of the row's driver against the column's (V).
+            train: the board's counter includes its pulses already.
             scheme: what the other lines get.
             limit: of each line's current (A).
 
         Returns:
             whether a line reached its limit, and the amplitude was lowered to hold it there.
         """
-        die = self.die
-        held = held_write_voltage(die, row, column, amplitude, scheme, limit)
-        cell = np.array([row * die.columns + column])
-        die.expose(cell, held, width * count, count)
-        self._note("pulse", cell, held, width, count, 0)
-        part = SELECTIONS[scheme]
-        if abs(held) * part.neighbours >= die.device.hard_threshold:
-            self._disturb(neighbours(die, row, column), held * part.neighbours, width, count)
-            if part.rest:
-                self._disturb(rest(die, row, column), held * part.rest, width, count)
-        return held != amplitude
+        self.die.time = self.clock.now()
+        check_voltage(self.die.model.profile, amplitude)
+        self._look_at("a pulse", amplitude)
+        cell, held, left = np.array([row * self.die.columns + column]), False, train
+        while left is not None:
+            point = self._writing.write(row, column, amplitude, scheme, limit)
+            selected = Stress(cell, point.selected)
+            part = left if self._writing.stiff else beginning(self.die, selected, left)
+            self.die.expose(cell, point.selected, part)
+            self._note("pulse", selected, part.width, part.count, 0)
+            if not self._isolated_writes:
+                self._disturb(point.others, part, part.count)
+            held |= point.driven != amplitude
+            left = remainder(left, part)
+        return held
 
     def route(self, cell: Cell | None, scheme: ReadScheme) -> None:
-        """Connect the source-measure units' port to a cell, high to its row, or to nothing.
+        """Connect the source-measure units' port to a cell, high to its row and low to its column, or to nothing.
 
         Args:
             cell: which; None opens the port.
-            scheme: what the other lines get; the port isolates the cell, so no scheme changes what it sees.
+            scheme: what the other lines get.
         """
-        del scheme
         self._settle()
-        self._port.cell = None if cell is None else np.array([cell.row * self.die.columns + cell.column])
+        self._port.load = None if cell is None else self._wiring.route(cell.row, cell.column, scheme)
 
     def smu(self, name: str) -> SmuTerminals:
         """Return the terminals of the source-measure unit `name`, created on first use."""
         if name not in self._smus:
-            self._smus[name] = SmuTerminals(self.die, self.clock, self._port, self._note_smu)
+            self._smus[name] = SmuTerminals(self.die, self.clock, self._port, self._note_smu, self._look_at)
+            self._smus[name].conversions = self._conversions.get(name, 0)
         return self._smus[name]
+
+    @property
+    def has_real_instruments(self) -> bool:
+        """Whether instruments have the errors that their makers state; beside an ideal front end they have none."""
+        return self.front_end.kind != "ideal"
+
+    def seed_of(self, name: str) -> int:
+        """Return the seed of the errors of one instrument."""
+        return (zlib.crc32(name.encode()) << 31) ^ self.die.seed
 
     def _settle(self) -> None:
         for terminals in self._smus.values():
             terminals.settle()
 
-    def _disturb(self, cells: NDArray[np.int64], voltage: float, width: float, count: int) -> None:
-        """Let a train act on cells that were not selected, or one stretch of `width` (s) if `count` is 0."""
-        if cells.size and self.die.expose(cells, voltage, width * max(count, 1), max(count, 1)):
-            self._note("pulse", cells, voltage, width, count, 0)
+    def _look_at(self, what: str, voltage: float) -> None:
+        """Give notice, once, of a voltage beyond what the device is known at."""
+        if abs(voltage) > self._highest_known:
+            self._highest_known = abs(voltage)
+            profile = self.die.model.profile
+            self.notices.append(
+                f"{what} of {format_quantity(voltage, 'V')}: the model of {profile.name} is known up to "
+                f"{format_quantity(profile.voltage_known, 'V')} only"
+            )
 
-    def _note_smu(self, cell: NDArray[np.int64], voltage: float, duration: float, samples: int) -> None:
-        self._note("smu", cell, voltage, duration, 0, samples)
+    def _hanging(self, row: int, columns: NDArray[np.int64], scheme: ReadScheme, voltage: float) -> NDArray[np.float64]:
+        """Return the conductances (S) that load each column's amplifier; where cells block, they hardly do."""
+        die = self.die
+        cells = np.arange(die.rows)[:, None] * die.columns + columns
+        conductance = die.conductance_of(cells.reshape(-1)).reshape(cells.shape)
+        if scheme != ReadScheme.REVERSE or voltage <= 0:
+            return conductance.sum(axis=0)
+        own = conductance[row]
+        return own + (conductance.sum(axis=0) - own) / die.model.profile.rectification
 
-    def _note(
-        self, operation: str, cells: NDArray[np.int64], voltage: float, width: float, count: int, averages: int
-    ) -> None:
+    def _disturb(self, stresses: tuple[Stress, ...], train: Train, count: int = 0) -> bool:
+        """Let a train act on cells; return whether it changed any. `count` pulses are noted; 0: a stretch of time."""
+        disturbed = [stress for stress in stresses if self.die.expose(stress.cells, stress.voltage, train)]
+        for stress in disturbed:
+            self._note("pulse", stress, train.width, count, 0)
+        return bool(disturbed)
+
+    def _note_smu(self, stress: Stress, duration: float, samples: int) -> None:
+        self._note("smu", stress, duration, 0, samples)
+
+    def _note(self, operation: str, stress: Stress, width: float, count: int, averages: int) -> None:
         """Write down what was done to cells, and what they truly are after it."""
         if self.audit is None:
             return
         now, boot, delivered = self.clock.now(), self.counters.boot, self.counters.delivered
-        true = zip(cells.tolist(), self.die.conductance_of(cells).tolist(), strict=True)
+        voltages = np.broadcast_to(stress.voltage, stress.cells.shape).tolist()
+        true = zip(stress.cells.tolist(), voltages, self.die.conductance_of(stress.cells).tolist(), strict=True)
         columns = self.die.columns
         self.audit.note(
             Event(
                 now, operation, cell // columns, cell % columns, voltage, width, count, averages, conductance,
                 boot, delivered,
             )
-            for cell, conductance in true
+            for cell, voltage, conductance in true
         )  # fmt: skip

@@ -16,6 +16,7 @@ import numpy as np
 from labctl.instruments import ComplianceAction, Trip
 from labctl.messages import ResultBlock, pack_block, pack_receipt
 from labctl.wire import WHOLE_REQUEST
+from sim_backend.device_models.interface import Train
 from sim_backend.panels import board_facts as facts
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class BrokenOff(Exception):  # noqa: N818 - the specification's word, and no fai
 
 
 @dataclass(frozen=True, slots=True)
-class _Train:
+class _Entry:
     """One pulse entry: where, how high (uV), how wide (ns), how often."""
 
     row: int
@@ -144,7 +145,7 @@ class BoardRuns:
             self._trip(first + int(found.in_compliance.argmax()))
         return ResultBlock(found.current, found.saturated, found.in_compliance)
 
-    def _put_out(self, train: _Train, index: int) -> bool:
+    def _put_out(self, train: _Entry, index: int) -> bool:
         """Put a train out; return whether a line was held at its limit.
 
         Where that trips, the line's comparator is looked at after 1, 2, 4, 8, ... pulses of the train.
@@ -158,7 +159,8 @@ class BoardRuns:
             begun = self._pass(portion, slot)
             if begun:
                 self._world.counters.delivered += begun
-                held |= self._world.pulse_cell(train.row, train.column, amplitude, width, begun, scheme, limit)
+                pulses = Train(width, begun, slot)
+                held |= self._world.pulse_cell(train.row, train.column, amplitude, pulses, scheme, limit)
             if begun < portion:
                 self._go_on()
             if held and action is ComplianceAction.TRIP:
@@ -194,9 +196,9 @@ class BoardRuns:
         raise BrokenOff("a line reached its current limit", entry)
 
 
-def _trains(entries: Entries) -> Iterator[_Train]:
+def _trains(entries: Entries) -> Iterator[_Entry]:
     columns = (entries.row, entries.column, entries.amplitude, entries.width, entries.count)
-    return (_Train(*values) for values in zip(*(column.tolist() for column in columns), strict=True))
+    return (_Entry(*values) for values in zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _doubling(count: int) -> Iterator[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sim_backend.panels.keithley_2450_accuracy import accuracy_of_2450
 from sim_backend.panels.keithley_2450_instrument import Instrument, Options
 from sim_backend.panels.keithley_2450_sense_commands import buffer_commands, format_commands, sense_commands
 from sim_backend.panels.keithley_2450_source_commands import source_commands
@@ -34,7 +35,9 @@ class Keithley2450Panel(ScpiPanel):
         super().__init__(world, name)
 
     def _switch_on(self) -> FrontEnd:
-        self._instrument = instrument = Instrument(self.world.smu(self.name), self.world.clock, self._options)
+        accuracy = accuracy_of_2450(self.world.seed_of(self.name)) if self.world.has_real_instruments else None
+        terminals = self.world.smu(self.name)
+        self._instrument = instrument = Instrument(terminals, self.world.clock, self._options, accuracy)
         commands = [
             *source_commands(instrument),
             *sweep_commands(instrument),

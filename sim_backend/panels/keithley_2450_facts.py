@@ -84,10 +84,7 @@ class Function(StrEnum):
         return next((entry for entry in self.ranges if fits(value, entry)), self.ranges[-1])
 
     def digitise(self, value: float, full_range: float) -> float:
-        """Return what the converter makes of `value` in a range: rounded, `OVERFLOW` beyond full scale.
-
-        Gain and offset errors and the converter's own noise would be added here.
-        """
+        """Return what the converter makes of `value` in a range: rounded, `OVERFLOW` beyond full scale."""
         if not fits(value, full_range):
             return OVERFLOW if value > 0 else -OVERFLOW
         share = VOLTAGE_RESOLUTION if self is Function.VOLTAGE else CURRENT_RESOLUTION

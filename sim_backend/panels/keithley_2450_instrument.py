@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from sim_backend.clock import VirtualClock
+    from sim_backend.front_end.meter_accuracy import MeterAccuracy
     from sim_backend.panels.keithley_2450_buffers import Reading, ReadingBuffer
     from sim_backend.world import SmuTerminals
 
@@ -61,9 +62,12 @@ class Instrument:
         terminals: what its terminals are connected to.
         clock: the world's time.
         options: what is fixed while it is on.
+        accuracy: its errors and its noise; None: it has none.
     """
 
-    def __init__(self, terminals: SmuTerminals, clock: VirtualClock, options: Options) -> None:
+    def __init__(
+        self, terminals: SmuTerminals, clock: VirtualClock, options: Options, accuracy: MeterAccuracy | None = None
+    ) -> None:
         self.options = options
         self.clock = clock
         self.settings = Settings()
@@ -76,9 +80,9 @@ class Instrument:
         self.status = Status(EventLog(LOG_CAPACITY, clock.now, _TEXTS), registers)
         self.status.standard = StandardEvent.POWER_ON
         self.buffers = Buffers()
-        self.output = Output(self.settings, terminals, clock, options.interlock)
+        self.output = Output(self.settings, terminals, clock, options.interlock, accuracy)
         self.source = Source(self.settings, self.output, self.status)
-        self.meter = Meter(self.settings, self.output, terminals, clock, options.line_frequency)
+        self.meter = Meter(self.settings, self.output, terminals, clock, options.line_frequency, accuracy)
         self.model = TriggerModel(self.source, self.output, self.meter, self.buffers, self.status, clock)
         self.formatter = ReadingFormatter(self.settings, self.calendar)
         # The output relay is open for a moment at power-up, then the output-off state holds.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from sim_backend.clock import VirtualClock
+    from sim_backend.front_end.meter_accuracy import MeterAccuracy
     from sim_backend.panels.keithley_2450_facts import Settings
     from sim_backend.panels.keithley_2450_output import Output
     from sim_backend.world import Operating, SmuTerminals
@@ -35,16 +36,24 @@ class Meter:
         terminals: what the world puts behind them.
         clock: the time.
         line_frequency: of the mains, in Hz.
+        accuracy: its errors and its noise; None: it has none.
     """
 
     def __init__(
-        self, settings: Settings, output: Output, terminals: SmuTerminals, clock: VirtualClock, line_frequency: float
+        self,
+        settings: Settings,
+        output: Output,
+        terminals: SmuTerminals,
+        clock: VirtualClock,
+        line_frequency: float,
+        accuracy: MeterAccuracy | None,
     ) -> None:
         self._settings = settings
         self._output = output
         self._terminals = terminals
         self._clock = clock
         self.line_frequency = line_frequency
+        self._accuracy = accuracy
         self._references: dict[float, float] = {}
 
     @property
@@ -105,16 +114,23 @@ class Meter:
         settings = self._settings
         function, source_function = settings.sense_function, settings.source_function
         measure_range = settings.source.range if function is source_function else settings.sense.range
-        value = function.digitise(_component(operating, function), measure_range)
+        value = self._converted(function, measure_range, _component(operating, function))
         source = settings.source.level
         if settings.source.readback:
-            source = source_function.digitise(_component(operating, source_function), settings.source.range)
+            source = self._converted(source_function, settings.source.range, _component(operating, source_function))
         status = MeasureStatus.QUESTIONABLE if abs(value) >= OVERFLOW else MeasureStatus(0)
         if settings.terminals == "FRON":
             status |= MeasureStatus.FRONT_TERMINALS
         return Reading(
             value, function, source, source_function, self._clock.now(), status, self._source_status(operating)
         )
+
+    def _converted(self, function: Function, full_range: float, value: float) -> float:
+        """Return what the instrument makes of a voltage or current in a range."""
+        if self._accuracy is not None:
+            count = self._terminals.count_conversion()
+            value = self._accuracy.measured(function, full_range, value, self._settings.sense.nplc, count)
+        return function.digitise(value, full_range)
 
     def _source_status(self, operating: Operating) -> SourceStatus:
         settings = self._settings

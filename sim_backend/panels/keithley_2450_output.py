@@ -19,6 +19,7 @@ from sim_backend.panels.scpi_errors import ScpiError
 
 if TYPE_CHECKING:
     from sim_backend.clock import VirtualClock
+    from sim_backend.front_end.meter_accuracy import MeterAccuracy
     from sim_backend.panels.keithley_2450_facts import Settings
     from sim_backend.world import Operating, SmuTerminals
 
@@ -34,10 +35,19 @@ class Output:
         terminals: what the world puts behind them.
         clock: the time.
         interlock: the interlock line is asserted, so that all ranges may be used.
+        accuracy: how far what it sources is off; None: not at all.
     """
 
-    def __init__(self, settings: Settings, terminals: SmuTerminals, clock: VirtualClock, interlock: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        terminals: SmuTerminals,
+        clock: VirtualClock,
+        interlock: bool,
+        accuracy: MeterAccuracy | None,
+    ) -> None:
         self._settings = settings
+        self._accuracy = accuracy
         self._terminals = terminals
         self._clock = clock
         self.interlock = interlock
@@ -77,7 +87,7 @@ class Output:
         if not self.on:
             self._rest()
         elif settings.source_function is Function.VOLTAGE:
-            self._terminals.drive(self._protected(source.level), source.limit)
+            self._terminals.drive(self._sourced(self._protected(source.level)), source.limit)
         else:
             # A current source with a voltage limit is a voltage source at that limit with a current limit.
             voltage = math.copysign(self._protected(source.limit), source.level) if source.level else 0.0
@@ -119,6 +129,12 @@ class Output:
         if self._settings.source_function is Function.VOLTAGE:
             return operating.in_compliance
         return bool(self._settings.source.level) and not operating.in_compliance
+
+    def _sourced(self, voltage: float) -> float:
+        """Return what a sourced voltage really is in the present range."""
+        if self._accuracy is None:
+            return voltage
+        return self._accuracy.sourced(Function.VOLTAGE, self._settings.source.range, voltage)
 
     def _protected(self, voltage: float) -> float:
         """Return a voltage, clamped by the overvoltage protection."""

@@ -21,7 +21,7 @@ def test_packaged_bench() -> None:
     assert bench.envelope.pulses_per_cell == 1e9
     assert bench.instruments["smu"].expect == "2450"
     assert bench.instruments["board"].model_dump()["watchdog"] == 1.0
-    assert bench.twin.front_end == "ideal"
+    assert bench.twin.front_end == "board"
     assert bench.twin.g_max == 5.9e-3
 
 
@@ -43,7 +43,7 @@ def test_packaged_bench() -> None:
         ("pulses_per_cell = 1e9", "pulses_per_cell = nan", ["envelope.pulses_per_cell"]),
         ('wires = "ideal"', 'wires = "0.5"', ["twin.wires", "'0.5 ohm'"]),
         ('wires = "ideal"', 'wires = "-1 ohm"', ["twin.wires", "negative"]),
-        ('front_end = "ideal"', 'front_end = "bored"', ["twin.front_end", "'ideal' or 'board'"]),
+        ('front_end = "board"', 'front_end = "bored"', ["twin.front_end", "'ideal' or 'board'"]),
         ("[twin]", "[twins]", ["twins", "did you mean 'twin'"]),
         ("[die]", "[die", ["not TOML"]),
         ('id = "W12-D3"', 'id = "W12-D3"\nid = "x"', ["not TOML"]),

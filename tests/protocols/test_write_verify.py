@@ -25,9 +25,16 @@ def records_of(result: RunResult) -> list[LevelWritten]:
         return reader.typed("record", LevelWritten)
 
 
-def carry_out(tmp_path: Path, levels: str, seed: int = 1, **settings: str) -> tuple[RunResult, AuditResult]:
+IDEAL = {"front_end": "ideal"}
+"""A bench whose reader has no errors of its own, so that what is claimed of a cell can be held against the truth."""
+
+
+def carry_out(
+    tmp_path: Path, levels: str, seed: int = 1, twin: dict[str, str] | None = None, **settings: str
+) -> tuple[RunResult, AuditResult]:
     request = RunRequest(
         protocol="write-verify",
+        twin=twin or {},
         settings={"levels": levels, **settings},
         options=BackendOptions(seed=seed, audit=True),
         data=tmp_path,
@@ -56,9 +63,16 @@ def test_other_orders_meet_the_tolerance_in_truth(tmp_path: Path, levels: str) -
 
 
 def test_the_summary_knows_its_own_error(tmp_path: Path) -> None:
-    result, truth = carry_out(tmp_path, "600")
+    result, truth = carry_out(tmp_path, "600", twin=IDEAL, reader_error="0")
     assert result.summary.error_rms == pytest.approx(truth.true_error_rms, rel=0.12)
     assert abs(truth.true_error_mean) < 0.05
+
+
+def test_over_many_boards_the_summary_knows_the_readers_error_too(tmp_path: Path) -> None:
+    runs = [carry_out(tmp_path, "100", seed, row="3", column=str(seed)) for seed in range(24)]
+    claimed = np.mean([result.summary.error_rms**2 for result, _ in runs])
+    true = np.mean([truth.true_error_rms**2 for _, truth in runs])
+    assert claimed == pytest.approx(true, rel=0.25)
 
 
 def test_noisier_levels_get_more_samples(tmp_path: Path) -> None:
@@ -92,7 +106,7 @@ def test_estimates_are_as_good_as_they_say(tmp_path: Path, levels: str, count: i
     # Where one survey serves a whole run, its own 13 % do not average out within the run.
     cells = [("0", "0"), ("5", "63"), ("40", "7")]
     runs = [
-        carry_out(tmp_path, levels, seed=60 + number, row=cells[number % 3][0], column=cells[number % 3][1])
+        carry_out(tmp_path, levels, 60 + number, IDEAL, row=cells[number % 3][0], column=cells[number % 3][1])
         for number in range(count)
     ]
     ratios = [true_to_claimed(result) for result, _ in runs]
@@ -122,7 +136,7 @@ def test_a_level_out_of_reach_is_given_up_and_said(tmp_path: Path) -> None:
 
 
 def test_a_level_below_the_cells_own_range_is_given_up_and_harms_no_other(tmp_path: Path) -> None:
-    result, _ = carry_out(tmp_path, "0,0,7000,8000,0,7000,8000,7000", seed=0, row="35", column="51")
+    result, _ = carry_out(tmp_path, "0,0,7000,8000,0,7000,8000,7000", seed=0, row="21", column="29")
     records = records_of(result)
     assert [record.written for record in records if record.level == 0] == [False] * 3
     assert all(record.written and record.bursts <= 8 for record in records if record.level > 0)
@@ -201,9 +215,10 @@ def test_summary_counts() -> None:
         row=0, column=0, level=3, target=1e-6, conductance=1e-6, estimate=1e-6, error=0.3, sigma=0.1, written=True,
         bursts=2, pulses=5, reads=3, samples=20, pulse_time=1e-7, time=0.1, boot=1, delivered=5,
     )  # fmt: skip
-    outcome = PROTOCOL.summarise([record, replace(record, error=-0.4, written=False)], WriteVerifyParameters())
+    parameters = WriteVerifyParameters.model_validate({"reader_error": "0.2"})
+    outcome = PROTOCOL.summarise([record, replace(record, error=-0.4, written=False)], parameters)
     assert outcome.summary.written == 0.5
     assert outcome.summary.error_max == pytest.approx(0.4)
-    assert outcome.summary.error_rms == pytest.approx((0.5 * (0.3**2 + 0.4**2) + 0.1**2) ** 0.5)
+    assert outcome.summary.error_rms == pytest.approx((0.5 * (0.3**2 + 0.4**2) + 0.1**2 + 0.2**2) ** 0.5)
     assert outcome.summary.pulses == 10
     assert not outcome.passed

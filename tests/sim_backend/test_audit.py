@@ -13,7 +13,8 @@ from labctl.instruments import Cell, ReadScheme, WriteScheme
 from labctl.levels import LevelScale
 from sim_backend.audit import Audit, AuditRecord, Event, join
 from sim_backend.clock import VirtualClock
-from sim_backend.devices import RU_AZO
+from sim_backend.device_models.catalogue import device_named
+from sim_backend.device_models.interface import Train
 from sim_backend.die import Die
 from sim_backend.world import World
 
@@ -55,11 +56,11 @@ def test_the_table_is_the_agreed_one(tmp_path: Path) -> None:
 
 
 def test_a_world_writes_down_what_is_done_to_its_cells(tmp_path: Path) -> None:
-    world = World(Die.fresh("test", 4, 3, RU_AZO, 0), VirtualClock())
+    world = World(Die.fresh("test", 4, 3, device_named("ru-azo", 5.9e-3), 0), VirtualClock())
     world.audit = Audit(tmp_path / "audit.sqlite")
     world.counters.boot = 2
     world.counters.delivered = 7
-    world.pulse_cell(2, 1, 0.90, 80e-9, 7, WriteScheme.THIRD, 0.25)
+    world.pulse_cell(2, 1, 0.90, Train(80e-9, 7, 1e-6), WriteScheme.THIRD, 0.25)
     after_pulse = world.die.conductance()[2, 1]
     world.clock.sleep(1.5)
     world.read_cells(np.array([2, 2]), np.array([1, 0]), 0.2, 16, ReadScheme.GROUND, 0.25)
@@ -78,9 +79,9 @@ def test_a_world_writes_down_what_is_done_to_its_cells(tmp_path: Path) -> None:
 
 
 def test_disturbed_neighbours_are_written_down(tmp_path: Path) -> None:
-    world = World(Die.fresh("test", 4, 3, RU_AZO, 0), VirtualClock())
+    world = World(Die.fresh("test", 4, 3, device_named("ru-azo", 5.9e-3), 0), VirtualClock())
     world.audit = Audit(tmp_path / "audit.sqlite")
-    world.pulse_cell(2, 1, 1.2, 80e-9, 7, WriteScheme.HALF, 0.25)
+    world.pulse_cell(2, 1, 1.2, Train(80e-9, 7, 1e-6), WriteScheme.HALF, 0.25)
     world.audit.close()
     noted = rows(tmp_path / "audit.sqlite")
     assert [(row[3], row[4]) for row in noted] == [(2, 1), (2, 0), (2, 2), (0, 1), (1, 1), (3, 1)]

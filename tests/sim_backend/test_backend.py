@@ -11,7 +11,7 @@ import pytest
 
 from labctl import plugins
 from labctl.backend import Backend, BackendOptions
-from labctl.bench_file import BenchFile, load_bench, read_bench
+from labctl.bench_file import DEFAULT_BENCH, BenchFile, load_bench, read_bench
 from labctl.errors import BenchFileError, DieFileError, LinkError, UnknownNameError
 from labctl.wire import Frame, FrameReader, Kind, Opcode, encode_frame
 from sim_backend.addresses import AddressBook
@@ -124,7 +124,8 @@ def test_the_description_is_plain_json(twin: TwinBackend) -> None:
     described = json.loads(json.dumps(dict(twin.describe()), allow_nan=False))
     assert described["device"] == "ru-azo"
     assert described["wires"] == "ideal"
-    assert described["front_end"] == "ideal"
+    assert described["front_end"] == "board"
+    assert described["pulses"] == "network"
     assert described["g_max"] == 5.9e-3
     assert (described["seed"], described["die"], described["rows"], described["columns"]) == (5, "W12-D3", 64, 64)
     assert described["die_file"] is None
@@ -136,12 +137,34 @@ def with_twin(**keys: str) -> BenchFile:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("wires", "metal"), ("wires", "0.5 ohm"), ("front_end", "board"), ("device", "vteam-tio2")]
-)
-def test_what_this_version_has_not_is_refused(key: str, value: str) -> None:
-    with pytest.raises(BenchFileError, match=rf"{key}.*{value}.*this version") as refused:
-        TwinBackend.for_bench(with_twin(**{key: value}), BackendOptions())
-    assert "\n" not in str(refused.value)
+    "keys",
+    [{"wires": "metal"}, {"wires": "0.05 ohm"}, {"front_end": "ideal"}, {"calibration": "none"}, {"pulses": "isolated"},
+     {"device": "ru-azo-soft"}, {"device": "vteam-tio2"}, {"device": "vteam-taox", "wires": "metal"}],
+)  # fmt: skip
+def test_every_twin_of_the_bench_file_pulses_and_says_what_it_is(keys: dict[str, str]) -> None:
+    backend = TwinBackend.for_bench(with_twin(**keys), BackendOptions())
+    pulse_once(backend)
+    assert {key: backend.describe()[key] for key in keys} == keys
+    backend.close()
+
+
+def test_a_profile_file_is_a_device(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "ru-azo"\nname = "mine"\nrectification = 100.0\n', encoding="utf-8")
+    backend = TwinBackend.for_bench(with_twin(device=str(file)), BackendOptions())
+    assert backend.world.die.model.profile.rectification == 100
+    backend.close()
+
+
+def test_an_ideal_front_end_has_nothing_to_calibrate() -> None:
+    with pytest.raises(BenchFileError, match="nothing to calibrate"):
+        TwinBackend.for_bench(with_twin(front_end="ideal", calibration="none"), BackendOptions())
+
+
+def test_an_envelope_beyond_the_model_is_refused() -> None:
+    text = DEFAULT_BENCH.read_text("utf-8").replace('voltage = "1.3 V"', 'voltage = "5.5 V"')
+    with pytest.raises(BenchFileError, match=r"allows 5\.5 V.*up to 5 V only"):
+        TwinBackend.for_bench(read_bench(text, "bench.toml"), BackendOptions())
 
 
 def test_an_unknown_device_is_refused() -> None:
@@ -153,7 +176,7 @@ def test_the_dies_shape_and_scale_are_the_benchs() -> None:
     text = _bench_text("rows = 7\ncolumns = 300", 'g_max = "1 mS"')
     backend = TwinBackend.for_bench(read_bench(text, "bench.toml"), BackendOptions())
     assert (backend.world.die.rows, backend.world.die.columns) == (7, 300)
-    assert backend.world.die.device.g_max == 1e-3
+    assert backend.world.die.model.profile.g_max == 1e-3
     port = cast("Serial", backend.open_serial("COM5", timeout=1))
     port.write(encode_frame(Frame(Kind.REQUEST, Opcode.CAPABILITIES, 0x8000_0000, 0)))
     (able,) = FrameReader(Kind.REPLY).feed(port.read_all())

@@ -1,4 +1,4 @@
-"""Dies in files: exact, whole, and picky."""
+"""Worlds in files: exact, whole, and picky."""
 
 from __future__ import annotations
 
@@ -12,48 +12,74 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.errors import BenchFileError, DieFileError, StoreError
-from sim_backend.devices import RU_AZO, device_named
+from labctl.levels import G_MAX
+from sim_backend.device_models.catalogue import device_named
+from sim_backend.device_models.interface import Train
+from sim_backend.device_models.profile_files import profile_to_json
 from sim_backend.die import Die
-from sim_backend.die_file import load_die, save_die
-from sim_backend.noise import Noise
+from sim_backend.die_file import FrontEndState, SavedDie, load_die, save_die
+from sim_backend.front_end.make import make_front_end
+from sim_backend.noise.kinds import Noise
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+SHAPE = b"(%d, 6, 5), }" % len(device_named("ru-azo", G_MAX).variables)
+"""How the description of the states' array ends."""
+
+
 def used_die(seed: int = 3, noise: Noise | None = None) -> Die:
-    die = Die.fresh("W12-D3", 6, 5, RU_AZO, seed, noise)
+    die = Die.fresh("W12-D3", 6, 5, device_named("ru-azo", G_MAX), seed, noise)
     cells = np.arange(30)
     for cell in cells:
-        die.expose(np.array([cell]), 0.9, 80e-9 * 500 * cell / 3, int(cell) + 1)
-    die.sample_noise(cells, 0.2, 16)
+        die.expose(np.array([cell]), 0.9, Train(80e-9, 1 + 170 * int(cell), 1e-6))
+    die.sample_noise(cells, 0.2, 16, 80e-6)
     return die
+
+
+def used_front_end() -> FrontEndState:
+    front_end = make_front_end("board", "factory", 6, 5, G_MAX, 3)
+    front_end.read(np.arange(5), np.full(5, 1e-4), 1e-3, 1e-3, 4)
+    front_end.calibrations[1].offset[2] = 1e-9
+    return FrontEndState("board", True, front_end.arrays())
+
+
+def save(path: Path, die: Die, time: float, boot: int = 1, front_end: FrontEndState | None = None) -> None:
+    if front_end is None:
+        ideal = make_front_end("ideal", "factory", die.rows, die.columns, die.model.profile.g_max, die.seed)
+        front_end = FrontEndState("ideal", True, ideal.arrays())
+    save_die(SavedDie(path, die, time, boot, front_end, {"smu": 17}))
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "die.npz"
-    save_die(path, used_die(), 12.5, 4)
+    save(path, used_die(), 12.5, 4, used_front_end())
     return path
 
 
 def same(one: Die, two: Die) -> bool:
+    ours, theirs = one.arrays(), two.arrays()
     return (
-        (one.id, one.rows, one.columns, one.device, one.seed, one.noise)
-        == (two.id, two.rows, two.columns, two.device, two.seed, two.noise)
-        and one.state.tobytes() == two.state.tobytes()
-        and np.array_equal(one.write_count, two.write_count)
-        and np.array_equal(one.read_count, two.read_count)
+        (one.id, one.rows, one.columns, one.model.profile, one.seed, one.noise)
+        == (two.id, two.rows, two.columns, two.model.profile, two.seed, two.noise)
+        and ours.keys() == theirs.keys()
+        and all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
     )
 
 
-@pytest.mark.parametrize("noise", [Noise(), Noise(read=False), Noise(write=False, spread=False)])
+@pytest.mark.parametrize("noise", [Noise(), Noise(read=False), Noise.none()])
 def test_round_trip_is_exact(tmp_path: Path, noise: Noise) -> None:
-    die = used_die(2**63 - 1, noise)
-    save_die(tmp_path / "die.npz", die, 1 / 3, 7)
+    die, front_end = used_die(2**63 - 1, noise), used_front_end()
+    save(tmp_path / "die.npz", die, 1 / 3, 7, front_end)
     loaded = load_die(tmp_path / "die.npz")
     assert same(loaded.die, die)
-    assert (loaded.time, loaded.boot) == (1 / 3, 7)
+    assert (loaded.time, loaded.boot, loaded.conversions) == (1 / 3, 7, {"smu": 17})
+    assert (loaded.front_end.kind, loaded.front_end.factory_calibrated) == ("board", True)
+    assert loaded.front_end.arrays.keys() == front_end.arrays.keys()
+    for name, array in front_end.arrays.items():
+        assert np.array_equal(loaded.front_end.arrays[name], array)
 
 
 @settings(deadline=None, max_examples=25)
@@ -63,23 +89,24 @@ def test_header_values_are_kept_to_the_last_bit(
 ) -> None:
     path = tmp_path_factory.mktemp("die") / "die.npz"
     die = Die.fresh(name, 1, 1, device_named("ru-azo", g_max), 0)
-    save_die(path, die, time)
+    save(path, die, time)
     loaded = load_die(path)
-    assert (loaded.time, loaded.die.id, loaded.die.device) == (time, name, die.device)
+    assert (loaded.time, loaded.die.id, loaded.die.model.profile) == (time, name, die.model.profile)
 
 
 def test_a_loaded_die_goes_on_as_the_saved_one(saved: Path) -> None:
     die, loaded = used_die(), load_die(saved).die
     cells = np.arange(30)
     for each in (die, loaded):
-        each.expose(cells, -0.75, 65e-9 * 40, 40)
+        each.expose(cells, -0.75, Train(65e-9, 40, 1e-6))
     assert same(die, loaded)
-    assert np.array_equal(die.sample_noise(cells, 0.2, 4), loaded.sample_noise(cells, 0.2, 4))
+    before, after = (each.sample_noise(cells, 0.2, 4, 20e-6) for each in (die, loaded))
+    assert np.array_equal(before, after)
     assert np.array_equal(die.conductance(), loaded.conductance())
 
 
 def test_saving_replaces_the_file_and_leaves_nothing_beside_it(saved: Path) -> None:
-    save_die(saved, used_die(9), 13.0)
+    save(saved, used_die(9), 13.0)
     assert load_die(saved).die.seed == 9
     assert list(saved.parent.iterdir()) == [saved]
 
@@ -87,7 +114,7 @@ def test_saving_replaces_the_file_and_leaves_nothing_beside_it(saved: Path) -> N
 def test_saving_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "die.npz"
     with pytest.raises(StoreError, match=r"die\.npz: the die cannot be saved"):
-        save_die(path, used_die(), 0.0)
+        save(path, used_die(), 0.0)
 
 
 def refused(path: Path) -> str:
@@ -172,66 +199,68 @@ def change_header(path: Path, **changes: object) -> None:
 
 
 def test_a_zip_bomb_is_refused_before_it_unfolds(saved: Path) -> None:
-    rewrite(saved, "state.npy", bytes(1 << 27), zipfile.ZIP_DEFLATED)
+    rewrite(saved, "die_states.npy", bytes(1 << 27), zipfile.ZIP_DEFLATED)
     assert saved.stat().st_size < 1 << 20
     assert "compressed" in refused(saved)
 
 
 def test_an_array_that_promises_more_than_it_has_is_refused_before_numpy_makes_room(saved: Path) -> None:
     with zipfile.ZipFile(saved) as archive:
-        data = archive.read("state.npy")
-    huge = data.replace(b"(6, 5), }", b"(6, 5000000000000), }", 1)
+        data = archive.read("die_states.npy")
+    huge = data.replace(SHAPE, b"(" + SHAPE[1:2] + b", 6, 5000000000000), }", 1)
     huge = huge[:8] + (int.from_bytes(huge[8:10], "little") + 12).to_bytes(2, "little") + huge[10:]
-    rewrite(saved, "state.npy", huge)
-    assert "shape (6, 5000000000000)" in refused(saved)
+    rewrite(saved, "die_states.npy", huge)
+    assert "6, 5000000000000)" in refused(saved)
 
 
 @pytest.mark.parametrize(("kept", "added"), [(None, 8), (-8, 0), (0, 0)])
 def test_arrays_of_another_size_than_their_shape_are_refused(saved: Path, kept: int | None, added: int) -> None:
     with zipfile.ZipFile(saved) as archive:
-        data = archive.read("state.npy")
-    rewrite(saved, "state.npy", data[:kept] + bytes(added))
+        data = archive.read("die_states.npy")
+    rewrite(saved, "die_states.npy", data[:kept] + bytes(added))
     refused(saved)
 
 
 @pytest.mark.parametrize(
-    "array",
-    [np.zeros((5, 6)), np.zeros((6, 5), np.float32), np.zeros(30), np.full((6, 5), np.nan), np.full((6, 5), 33_041.0),
-     np.full((6, 5), -1e-9), np.zeros((6, 5), ">f8")],
+    ("fill", "kind", "shape"),
+    [(0.0, "<f8", (5, 6)), (0.0, "<f4", (6, 5)), (0.0, "<f8", (30,)), (np.nan, "<f8", (6, 5)),
+     (33_041.0, "<f8", (6, 5)), (-1e-9, "<f8", (6, 5)), (0.0, ">f8", (6, 5))],
 )  # fmt: skip
-def test_wrong_states_are_refused(saved: Path, tmp_path: Path, array: np.ndarray[tuple[int, ...], np.dtype]) -> None:
-    np.save(tmp_path / "array.npy", array)
-    rewrite(saved, "state.npy", (tmp_path / "array.npy").read_bytes())
+def test_wrong_states_are_refused(saved: Path, tmp_path: Path, fill: float, kind: str, shape: tuple[int, ...]) -> None:
+    variables = len(used_die().model.variables)
+    np.save(tmp_path / "array.npy", np.full((variables, *shape), fill, kind))
+    rewrite(saved, "die_states.npy", (tmp_path / "array.npy").read_bytes())
     refused(saved)
 
 
 def test_objects_are_never_unpickled(saved: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "array.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    rewrite(saved, "state.npy", (tmp_path / "array.npy").read_bytes())
+    rewrite(saved, "die_states.npy", (tmp_path / "array.npy").read_bytes())
     refused(saved)
 
 
 def test_negative_counts_are_refused(saved: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "array.npy", np.full((6, 5), -1))
-    rewrite(saved, "write_count.npy", (tmp_path / "array.npy").read_bytes())
+    rewrite(saved, "die_write_count.npy", (tmp_path / "array.npy").read_bytes())
     assert "count" in refused(saved)
 
 
 def test_another_member_is_refused(saved: Path) -> None:
     rewrite(saved, "extra.npy", b"")
-    assert "5 found" in refused(saved)
+    assert "extra.npy" in refused(saved)
 
 
 def test_another_version_is_named(saved: Path) -> None:
-    change_header(saved, version=2, something="else")
-    assert "format version 2; this labctl reads version 1" in refused(saved)
+    change_header(saved, version=1, something="else")
+    assert "format version 1; this labctl reads version 2" in refused(saved)
 
 
 @pytest.mark.parametrize(
     "change",
     [{"format": "other"}, {"rows": 600, "columns": 600}, {"rows": 5}, {"rows": 0}, {"rows": "6"}, {"rows": 1e300},
      {"time": -1.0}, {"time": "now"}, {"boot": 0}, {"seed": -1}, {"seed": 2**64}, {"noise": {"read": 1}},
-     {"device": 5}, {"numbers": {}}, {"numbers": {"g_min": 1.0}}, {"id": None}, {"unknown": 1}],
+     {"profile": 5}, {"profile": "{}"}, {"profile": "no JSON"}, {"id": None}, {"unknown": 1}, {"front_end": "none"},
+     {"front_end": "ideal"}, {"factory_calibrated": 1}],
 )  # fmt: skip
 def test_wrong_headers_are_refused(saved: Path, change: dict[str, object]) -> None:
     change_header(saved, **change)
@@ -239,7 +268,7 @@ def test_wrong_headers_are_refused(saved: Path, change: dict[str, object]) -> No
 
 
 def test_a_fitting_die_is_taken(saved: Path) -> None:
-    load_die(saved).check_fits("W12-D3", 6, 5, device_named("ru-azo", 5.9e-3))
+    load_die(saved).check_fits("W12-D3", 6, 5, device_named("ru-azo", G_MAX).profile)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +284,7 @@ def test_a_die_of_another_bench_is_refused_with_both_sides(
 ) -> None:
     die_id, rows, columns, g_max = bench
     with pytest.raises(BenchFileError) as caught:
-        load_die(saved).check_fits(die_id, rows, columns, device_named("ru-azo", g_max))
+        load_die(saved).check_fits(die_id, rows, columns, device_named("ru-azo", g_max).profile)
     message = str(caught.value)
     assert str(saved) in message
     assert held in message
@@ -263,6 +292,7 @@ def test_a_die_of_another_bench_is_refused_with_both_sides(
 
 
 def test_a_die_of_another_profile_is_refused_with_both_numbers(saved: Path) -> None:
-    change_header(saved, numbers={**RU_AZO.numbers(), "rectification": 100.0})
+    profile = device_named("ru-azo", G_MAX).profile
+    change_header(saved, profile=profile_to_json(profile.model_copy(update={"rectification": 100.0})))
     with pytest.raises(BenchFileError, match=r"rectification = 100\.0.*rectification = 10000\.0"):
-        load_die(saved).check_fits("W12-D3", 6, 5, RU_AZO)
+        load_die(saved).check_fits("W12-D3", 6, 5, profile)

@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.instruments import WriteScheme
-from sim_backend.devices import RU_AZO
+from labctl.levels import G_MAX
+from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die
-from sim_backend.ideal_wires import held_write_voltage, lowered, neighbours, rest
+from sim_backend.ideal_wires import IdealWiring, lowered
 
 
 def random_die(rows: int = 6, columns: int = 9) -> Die:
-    die = Die.fresh("test", rows, columns, RU_AZO, 0)
+    die = Die.fresh("test", rows, columns, device_named("ru-azo", G_MAX), 0)
     die.state[:] = np.random.default_rng(0).uniform(0, 16_519, (rows, columns))
     return die
 
@@ -26,16 +27,17 @@ def line_currents(die: Die, row: int, column: int, voltage: float, scheme: Write
     else:
         row_lines, column_lines = np.full(die.rows, voltage / 3), np.full(die.columns, 2 * voltage / 3)
     row_lines[row], column_lines[column] = voltage, 0.0
-    cells = np.arange(die.state.size).reshape(die.state.shape)
-    current = np.abs(die.current(cells, row_lines[:, None] - column_lines))
+    voltages = (row_lines[:, None] - column_lines).reshape(-1)
+    current = np.abs(die.current(np.arange(die.state.size), voltages)).reshape(die.state.shape)
     return [*current.sum(axis=0), *current.sum(axis=1)]
 
 
 def test_every_other_cell_is_a_neighbour_or_at_rest() -> None:
-    die = random_die()
-    beside, apart = neighbours(die, 2, 4), rest(die, 2, 4)
-    assert sorted([*beside, *apart, 2 * 9 + 4]) == list(range(54))
-    assert set(beside.tolist()) == {c for c in range(54) if (c // 9 == 2) != (c % 9 == 4)}
+    point = IdealWiring(random_die()).write(2, 4, 1.6, WriteScheme.THIRD, 10.0)
+    beside, apart = point.others
+    assert sorted([*beside.cells, *apart.cells, 2 * 9 + 4]) == list(range(54))
+    assert set(beside.cells.tolist()) == {c for c in range(54) if (c // 9 == 2) != (c % 9 == 4)}
+    assert (beside.voltage, apart.voltage) == (pytest.approx(1.6 / 3), pytest.approx(-1.6 / 3))
 
 
 @settings(deadline=None)
@@ -50,7 +52,7 @@ def test_no_line_exceeds_its_limit_and_none_is_held_without_need(
     row: int, column: int, voltage: float, scheme: WriteScheme, limit: float
 ) -> None:
     die = random_die()
-    held = held_write_voltage(die, row, column, voltage, scheme, limit)
+    held = IdealWiring(die).write(row, column, voltage, scheme, limit).driven
     unlimited = max(line_currents(die, row, column, voltage, scheme))
     if unlimited <= limit:
         assert held == voltage

@@ -12,7 +12,7 @@ from serial import PortNotOpenError, SerialException
 
 from labctl.wire import Frame, FrameReader, Kind, Opcode, encode_frame
 from sim_backend.clock import VirtualClock
-from sim_backend.devices import device_named
+from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die
 from sim_backend.panel import Panel
 from sim_backend.panels.probe_board import ProbeBoardPanel

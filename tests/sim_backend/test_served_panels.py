@@ -13,7 +13,7 @@ import serial
 
 from labctl.wire import Frame, FrameReader, Kind, Opcode, encode_frame
 from sim_backend.clock import VirtualClock
-from sim_backend.devices import device_named
+from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die
 from sim_backend.panels.probe_board import ProbeBoardPanel
 from sim_backend.world import World

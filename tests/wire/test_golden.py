@@ -15,7 +15,7 @@ from labctl import messages, wire
 from labctl.instruments import Cell, Pulse
 from labctl.wire import Frame, Kind, Opcode
 from sim_backend.clock import VirtualClock
-from sim_backend.devices import device_named
+from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die
 from sim_backend.panels import board_session
 from sim_backend.panels.probe_board import ProbeBoardPanel

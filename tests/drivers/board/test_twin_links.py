@@ -14,7 +14,7 @@ from drivers.probe_board import LabctlProbeBoard, ProbeBoardSettings
 from labctl.errors import EquipmentError, InDoubtError, LinkError
 from labctl.instruments import BoardState, Cell, Pulse
 from sim_backend.clock import VirtualClock
-from sim_backend.devices import device_named
+from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die
 from sim_backend.panels.probe_board import ProbeBoardPanel
 from sim_backend.world import World

@@ -177,6 +177,8 @@ class BenchWorld:
         self.clock = VirtualClock()
         self.terminals = Resistor()
 
+    has_real_instruments = False
+
     def smu(self, name: str) -> Resistor:
         assert name == "smu"
         return self.terminals

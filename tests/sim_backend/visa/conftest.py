@@ -9,7 +9,7 @@ import pyvisa
 from pyvisa.resources import MessageBasedResource
 
 from sim_backend.clock import VirtualClock
-from sim_backend.devices import device_named
+from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die
 from sim_backend.panel import Panel
 from sim_backend.visa_library import TwinVisaLibrary

@@ -12,7 +12,7 @@ import pytest
 from cobs import cobs
 
 from sim_backend.clock import VirtualClock
-from sim_backend.devices import device_named
+from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die
 from sim_backend.panels.probe_board import ProbeBoardPanel
 from sim_backend.world import World

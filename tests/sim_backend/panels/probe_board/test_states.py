@@ -196,7 +196,7 @@ class SchemeSpy:
             return read_cells(*args)
 
         def pulse(*args: Any) -> bool:
-            self.writes.append(args[5:])
+            self.writes.append(args[4:])
             return pulse_cell(*args)
 
         monkeypatch.setattr(world, "read_cells", read)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from sim_backend.rails import approach, gathered, slowing
+from sim_backend.device_models.rails import approach, gathered, slowing
 
 MARGIN = 30.0
 

@@ -1,0 +1,1 @@
+"""What stands between a line and a number: converters, amplifiers and their errors; physics only."""

@@ -1,0 +1,186 @@
+"""Wires as they are: each line drops voltage along its segments, and cells see what is left.
+
+Every operation solves Kirchhoff's laws for the whole array. None starts from the solution of another: the last digits
+of what a world does so depend on its state alone, and a saved world goes on as it would have gone on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import brentq
+from typing_extensions import override
+
+from sim_backend.crossbar import schemes
+from sim_backend.crossbar.nonlinear import solve_nonlinear
+from sim_backend.wiring import Load, ReadPoint, Stress, Wiring, WritePoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from labctl.instruments import ReadScheme, WriteScheme
+    from sim_backend.crossbar.network import Solution
+    from sim_backend.crossbar.schemes import DrivenNetwork
+    from sim_backend.device_models.interface import CellLaw
+    from sim_backend.die import Die
+
+    Array = NDArray[np.float64]
+
+_HELD = 1e-9
+"""Relative accuracy of the voltage at which a line is held at its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ArrayLaw:
+    """The law of a die's cells in the die's shape."""
+
+    law: CellLaw
+    shape: tuple[int, int]
+
+    def current(self, voltage: Array) -> Array:
+        return self.law.current(voltage.reshape(-1)).reshape(self.shape)
+
+    def slope(self, voltage: Array) -> Array:
+        return self.law.slope(voltage.reshape(-1)).reshape(self.shape)
+
+
+class Solver:
+    """Solves circuits of one die.
+
+    Args:
+        die: whose cells they are.
+        resistances: of wires, drivers and readers.
+    """
+
+    def __init__(self, die: Die, resistances: schemes.LineResistances) -> None:
+        self.die = die
+        self.resistances = resistances
+        self.shape = (die.rows, die.columns)
+        self._everywhere = np.arange(die.rows * die.columns)
+
+    def solve(self, circuit: DrivenNetwork) -> Solution:
+        """Return what the circuit does with the cells as they are."""
+        law = _ArrayLaw(self.die.law(self._everywhere), self.shape)
+        return solve_nonlinear(circuit.network, law, circuit.sources)
+
+    def stress(self, solution: Solution) -> Stress:
+        """Return what the cells see."""
+        return Stress(self._everywhere, solution.cell_voltage.reshape(-1))
+
+
+class NetworkWiring(Wiring):
+    """Lines of wire segments; drivers and readers themselves are ideal.
+
+    Args:
+        die: whose cells they connect.
+        segment: resistance of each segment (ohm), above 0.
+    """
+
+    stiff = False
+
+    def __init__(self, die: Die, segment: float) -> None:
+        super().__init__(die)
+        self._solver = Solver(die, schemes.LineResistances(row_segment=segment, column_segment=segment))
+
+    @override
+    def read(self, row: int, columns: NDArray[np.int64], voltage: float, scheme: ReadScheme, limit: float) -> ReadPoint:
+        solver = self._solver
+
+        def solution(driven: float) -> Solution:
+            circuit = schemes.read_lines(solver.shape, row, driven, scheme, solver.resistances)
+            return solver.solve(circuit)
+
+        driven, found = _held(solution, voltage, lambda at: abs(float(at.left[row])), limit)
+        across = found.cell_voltage[row, columns]
+        return ReadPoint(driven, found.bottom[columns], across, (solver.stress(found),))
+
+    @override
+    def write(self, row: int, column: int, voltage: float, scheme: WriteScheme, limit: float) -> WritePoint:
+        solver = self._solver
+
+        def solution(driven: float) -> Solution:
+            circuit = schemes.write_lines(solver.shape, row, column, driven, scheme, solver.resistances)
+            return solver.solve(circuit)
+
+        driven, found = _held(solution, voltage, _largest_current, limit)
+        stress = solver.stress(found)
+        cell = row * self.die.columns + column
+        across = np.delete(stress.voltage, cell)
+        others = (
+            ()
+            if not self.die.model.disturbs(float(across[np.argmax(np.abs(across))]))
+            else (Stress(np.delete(stress.cells, cell), across),)
+        )
+        return WritePoint(driven, float(found.cell_voltage[row, column]), others)
+
+    @override
+    def route(self, row: int, column: int, scheme: ReadScheme) -> Load:
+        return NetworkLoad(self._solver, row, column, scheme)
+
+
+class NetworkLoad:
+    """The array between two of its lines.
+
+    Args:
+        solver: of its circuits.
+        row: at the high terminal.
+        column: at the low terminal.
+        scheme: of all other lines.
+    """
+
+    stiff = False
+
+    def __init__(self, solver: Solver, row: int, column: int, scheme: ReadScheme) -> None:
+        self._solver = solver
+        self._place = (row, column)
+        self.cell = row * solver.die.columns + column
+        self._scheme = scheme
+
+    def current_bound(self, voltage: float) -> float:
+        """Return a current (A) that the row never exceeds at `voltage` (V)."""
+        die = self._solver.die
+        return die.columns * die.model.current_bound(die.conductance_bound, voltage)
+
+    def current(self, voltage: float) -> float:
+        """Return the current (A) of the row's terminal at `voltage` (V)."""
+        return float(self._solution(voltage).left[self._place[0]])
+
+    def voltage(self, current: float) -> float:
+        """Return the voltage (V) at which the row's terminal carries `current` (A)."""
+        if current == 0:
+            return 0.0
+        high = 0.1 if current > 0 else -0.1
+        while abs(self.current(high)) < abs(current):
+            high *= 2
+        return float(brentq(lambda at: self.current(at) - current, 0.0, high, rtol=_HELD))
+
+    def stresses(self, voltage: float) -> tuple[Stress, ...]:
+        """Return what every cell sees."""
+        return (self._solver.stress(self._solution(voltage)),)
+
+    def _solution(self, voltage: float) -> Solution:
+        row, column = self._place
+        solver = self._solver
+        circuit = schemes.route_lines(solver.shape, row, column, voltage, self._scheme, solver.resistances)
+        return solver.solve(circuit)
+
+
+def _largest_current(solution: Solution) -> float:
+    """Return the largest current (A) that any line's driver carries."""
+    lines = (solution.left, solution.right, solution.top, solution.bottom)
+    return max(float(np.abs(line).max()) for line in lines)
+
+
+def _held(
+    solution: Callable[[float], Solution], voltage: float, load: Callable[[Solution], float], limit: float
+) -> tuple[float, Solution]:
+    """Return a driver's voltage (V), lowered until `load` (A) is within `limit`, and what the circuit then does."""
+    found = solution(voltage)
+    if load(found) <= limit:
+        return voltage, found
+    part = float(brentq(lambda share: load(solution(share * voltage)) - limit, 0.0, 1.0, rtol=_HELD, xtol=1e-12))
+    return part * voltage, solution(part * voltage)
