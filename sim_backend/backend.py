@@ -27,7 +27,7 @@ from sim_backend.wiring import segment_resistance
 from sim_backend.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pyvisa.resources import MessageBasedResource
@@ -49,6 +49,7 @@ class TwinBackend(Backend):
     Args:
         bench: the bench file.
         options: what the command line adds to it.
+        make_clock: returns the world's clock, given the time (s) at which it starts.
 
     Raises:
         BenchFileError: if the bench asks for what this version of the twin has not.
@@ -58,7 +59,9 @@ class TwinBackend(Backend):
     takes = frozenset({"twin", "die", "audit"})
     outlives_us: ClassVar[bool] = False
 
-    def __init__(self, bench: BenchFile, options: BackendOptions) -> None:
+    def __init__(
+        self, bench: BenchFile, options: BackendOptions, make_clock: Callable[[float], VirtualClock] = VirtualClock
+    ) -> None:
         self._bench = bench
         self._options = options
         self._book = AddressBook({name: entry.address for name, entry in bench.instruments.items()})
@@ -68,12 +71,13 @@ class TwinBackend(Backend):
             raise BenchFileError(
                 f"instruments.{boards[1]}: this version of the twin has one probe board, {boards[0]!r}"
             )
-        self.world = _world(bench, options, has_board=bool(boards))
+        self.world = _world(bench, options, bool(boards), make_clock)
         self.clock = self.world.clock
-        self._panels = {name: kind(self.world, name) for name, kind in kinds.items()}
+        self.panels = {name: kind(self.world, name) for name, kind in kinds.items()}
+        """The virtual instruments, by name."""
         self._ports: list[SerialBase] = []
         self._token = protocol_twin.offer(self)
-        library = TwinVisaLibrary({resource: self._panels[name] for resource, name in self._book.visa.items()})
+        library = TwinVisaLibrary({resource: self.panels[name] for resource, name in self._book.visa.items()})
         self._manager = pyvisa.ResourceManager(library)
 
     @classmethod
@@ -83,7 +87,7 @@ class TwinBackend(Backend):
 
     def panel(self, name: str) -> Panel | None:
         """Return the virtual instrument of this name, if there is one."""
-        return self._panels.get(name)
+        return self.panels.get(name)
 
     def open_visa(self, resource_name: str, **settings: Any) -> MessageBasedResource:
         """Open the virtual instrument at a resource name, in any spelling that VISA takes for the same.
@@ -191,7 +195,9 @@ def _panel_class(driver: str) -> type[Panel]:
     return cast("type[Panel]", plugins.load(plugins.PANELS, driver))
 
 
-def _world(bench: BenchFile, options: BackendOptions, has_board: bool) -> World:
+def _world(
+    bench: BenchFile, options: BackendOptions, has_board: bool, make_clock: Callable[[float], VirtualClock]
+) -> World:
     """Return the world of a bench, with the die from the die file if that exists."""
     die, twin = bench.die, bench.twin
     model = device_named(twin.device, twin.g_max)
@@ -204,7 +210,7 @@ def _world(bench: BenchFile, options: BackendOptions, has_board: bool) -> World:
     cells = Die.fresh(die.id, die.rows, die.columns, model, options.seed) if saved is None else saved.die
     world = World(
         cells,
-        VirtualClock(0.0 if saved is None else saved.time),
+        make_clock(0.0 if saved is None else saved.time),
         has_board,
         segment_resistance(twin.wires),
         make_front_end(twin.front_end, twin.calibration, die.rows, die.columns, twin.g_max, cells.seed),

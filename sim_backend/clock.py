@@ -23,9 +23,20 @@ class VirtualClock:
         self._due: list[tuple[float, int, _VirtualTimer]] = []
         self._order = itertools.count()
 
+    @property
+    def watch(self) -> VirtualClock:
+        """The clock that protections against a silent host go by; a served twin that hurries has one of its own."""
+        return self
+
     def now(self) -> float:
         """Return the time in s since the world was made."""
         return self._now
+
+    def next_due(self) -> float | None:
+        """Return when the next timer is due, in s on this clock; None if there is none."""
+        while self._due and self._due[0][2].cancelled:
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
 
     def sleep(self, duration: float) -> None:
         """Let `duration` (s) pass; timers due on the way are called at their own times, oldest first."""

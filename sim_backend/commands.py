@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from labctl.errors import InputError
+from labctl.options import pairs
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
 
@@ -25,12 +28,57 @@ def die_show(file: Annotated[Path, typer.Argument(help="A die file, as --die sav
     show_die(file, json=json)
 
 
-twin = typer.Typer(help="Check the twin.", rich_markup_mode=None, no_args_is_help=True)
+twin = typer.Typer(help="Serve the twin, or check it.", rich_markup_mode=None, no_args_is_help=True)
 
 
 @twin.callback()
 def twin_group() -> None:
-    """Check the twin."""
+    """Serve the twin, or check it."""
+
+
+@twin.command("serve")
+def twin_serve(
+    bench: Annotated[Path | None, typer.Option(help="The bench file; without it the packaged bench.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random number of the twin.")] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--twin", metavar="NAME=VALUE", help="Overrides a key of [twin].")
+    ] = None,
+    die: Annotated[Path | None, typer.Option(help="The die, loaded when it exists, saved at the end.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--audit", help="Where to write down what truly happens, for `labctl audit`.")
+    ] = None,
+    speed: Annotated[
+        Literal["real", "max"], typer.Option(help="real: operations take their time; max: they take none.")
+    ] = "real",
+    latency: Annotated[str, typer.Option(help="What every message to an instrument takes on its way.")] = "0 s",
+    host: Annotated[str, typer.Option(help="The address to listen at; others than this computer reach it.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help="A fixed port for an instrument.")
+    ] = None,
+    idle: Annotated[str, typer.Option(help="A TCP connection that is silent for this long is closed.")] = "86400 s",
+    write_bench: Annotated[Path | None, typer.Option(help="Write the bench file that a client uses.")] = None,
+    json: Json = False,
+) -> None:
+    """Serve every instrument of a bench on TCP and pseudo-terminals, until Ctrl-C."""
+    from sim_backend.server.serve import ServeRequest, serve
+
+    request = ServeRequest(
+        bench=bench,
+        seed=seed,
+        twin=pairs("--twin", settings),
+        die=die,
+        audit=truth,
+        speed=speed,
+        latency=_duration("--latency", latency),
+        host=host,
+        ports={name: _port(name, text) for name, text in pairs("--port", port).items()},
+        idle=_duration("--idle", idle),
+        write_bench=write_bench,
+        json=json,
+    )
+    raise typer.Exit(serve(request))
 
 
 @twin.command("validate")
@@ -58,3 +106,26 @@ def audit(
     from sim_backend.audit_report import show_audit
 
     show_audit(run, truth, data, json=json)
+
+
+def _duration(option: str, text: str) -> float:
+    """Return the time (s) that an option gives.
+
+    Raises:
+        InputError: if it gives none.
+    """
+    from labctl.units import parse_quantity
+
+    try:
+        value = parse_quantity(text, "s")
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from None
+    if value < 0:
+        raise InputError(f"{option} {text!r}: a time is not negative")
+    return value
+
+
+def _port(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) <= 65_535):
+        raise InputError(f"--port {name}={text}: a port is a number up to 65535")
+    return int(text)

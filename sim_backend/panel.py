@@ -7,7 +7,7 @@ terminals see comes from the world.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from sim_backend.world import World
@@ -20,6 +20,10 @@ class Panel(ABC):
         world: die, wiring and clock behind all instruments of the bench.
         name: the instrument's name in the bench file; distinguishes two of a kind on the world's terminals.
     """
+
+    interruptible: ClassVar[bool] = False
+    """Whether it takes bytes also while it is busy, when it is called from inside the world's clock. Whoever serves
+    another panel lets its bytes wait until it is done."""
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world

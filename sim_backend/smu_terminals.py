@@ -9,9 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sim_backend.device_models.interface import Train
 from sim_backend.device_models.validity import check_voltage
-from sim_backend.following import beginning, remainder
+from sim_backend.following import LIMITED, beginning, remainder
 from sim_backend.noise.flicker import SAMPLE_TIME
 
 if TYPE_CHECKING:
@@ -123,10 +125,16 @@ class SmuTerminals:
 
     def _follow(self, load: Load, elapsed: float) -> None:
         """Let `elapsed` (s) act in steps, as limit and wires make the voltages follow the conductances."""
+        limited = load.current_bound(self._voltage) > self._limit
         left: Train | None = Train(elapsed)
+        step = left
         while left is not None:
-            stresses = load.stresses(self._operating(load).voltage)
-            step = min((beginning(self._die, stress, left) for stress in stresses), key=lambda part: part.width)
+            voltage = self._operating(load).voltage
+            stresses = load.stresses(voltage)
+            dropped = LIMITED if limited or not voltage else _dropped(stresses[0].of(load.cell), voltage)
+            most = Train(min(left.width, 2 * step.width))
+            parts = (beginning(self._die, stress, most, dropped) for stress in stresses)
+            step = min(parts, key=lambda part: part.width)
             if not self._expose(stresses, step.width):
                 return
             left = remainder(left, step)
@@ -153,3 +161,8 @@ class SmuTerminals:
         check_voltage(self._die.model.profile, found.voltage)
         self._look("a level", found.voltage)
         return found
+
+
+def _dropped(stress: Stress, voltage: float) -> float:
+    """Return which share of the terminals' `voltage` (V) does not reach the one cell of `stress`."""
+    return abs(1 - float(np.mean(stress.voltage)) / voltage)

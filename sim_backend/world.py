@@ -196,7 +196,8 @@ class World:
         while left is not None:
             point = self._writing.write(row, column, amplitude, scheme, limit)
             selected = Stress(cell, point.selected)
-            part = left if self._writing.stiff else beginning(self.die, selected, left)
+            dropped = 1 - point.selected / point.driven if point.driven else 0.0
+            part = left if self._writing.stiff else beginning(self.die, selected, left, dropped)
             self.die.expose(cell, point.selected, part)
             self._note("pulse", selected, part.width, part.count, 0)
             if not self._isolated_writes:
