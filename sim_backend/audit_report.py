@@ -34,7 +34,7 @@ def show_audit(run: str | None, truth: Path | None, data: Path, json: bool) -> N
     if not file.is_file():
         raise InputError(f"{file} does not exist; run with --audit, or name the served twin's audit with --truth")
     with closing(RunReader(folder)) as reader:
-        records = _records(reader)
+        records = claims(reader)
         scale = LevelScale.up_to(float(reader.manifest["bench"]["twin"]["g_max"]))
     result = join(file, records, scale)
     if json:
@@ -43,8 +43,12 @@ def show_audit(run: str | None, truth: Path | None, data: Path, json: bool) -> N
         print_lines([f"{folder.name} against the truth", *summary_lines(result)])
 
 
-def _records(reader: RunReader) -> list[AuditRecord]:
-    """Return every record that claims a conductance for a cell."""
+def claims(reader: RunReader) -> list[AuditRecord]:
+    """Return every record of a run that claims a conductance for a cell.
+
+    Raises:
+        InputError: if there is none.
+    """
     records: list[AuditRecord] = []
     for name, columns in reader.record_types().items():
         if set(_FIELDS) <= {column.name for column in columns}:
