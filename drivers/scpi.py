@@ -222,11 +222,19 @@ class ScpiLink:
             raise self.garbled(command, raw) from None
 
     def _ask_block(self, command: str, size: int) -> bytes:
+        """Return the `size` data bytes of the block that answers a query."""
+        self._dirty = True
+        try:
+            self._channel.write_raw(command.encode("ascii") + self._end)
+        except FAILURES as error:
+            raise self._failure(command, error) from error
+        return self._read_block(command, size)
+
+    def _read_block(self, command: str, size: int) -> bytes:
         """Return the `size` data bytes of a block. The first read may stop at a termination among the data."""
         self._dirty = True
         block = bytearray()
         try:
-            self._channel.write_raw(command.encode("ascii") + self._end)
             block += self._channel.read_raw()
             start, length = parse_block_header(block)
             missing = start + size + len(self._end) - len(block)

@@ -93,9 +93,11 @@ class Bench:
         self.clock: Clock = backend.clock
         self.envelope = self.envelope_of(file)
         self.die = Die.of(file)
-        self._instruments: dict[str, Instrument] = {}
+        self.instruments: dict[str, Instrument] = {}
+        """As they were opened, by name, the envelope not between: for who sets nothing."""
         self._smus: list[SourceMeter] = []
         self._boards: list[ProbeBoard] = []
+        self._time_passes = file.bench.clock == "wall" or not backend.outlives_us
         self._routed: Cell | None = None
         self._heartbeat: Timer | None = None
         self._touched = self.clock.now()
@@ -116,7 +118,7 @@ class Bench:
 
     def _adopt(self, instrument: Instrument) -> None:
         """Keep an opened instrument, behind the envelope."""
-        self._instruments[instrument.name] = instrument
+        self.instruments[instrument.name] = instrument
         if isinstance(instrument, ProbeBoard):
             self._boards.append(LimitedProbeBoard(instrument, self.envelope))
         elif isinstance(instrument, SourceMeter):
@@ -152,7 +154,7 @@ class Bench:
             IdentityError: if one is not what the bench file expects, or the board does not fit the die.
         """
         identities: dict[str, Identity] = {}
-        for name, instrument in self._instruments.items():
+        for name, instrument in self.instruments.items():
             identities[name] = identity = instrument.identify()
             expect = self.file.instruments[name].expect
             if expect is not None and expect not in str(identity):
@@ -214,7 +216,7 @@ class Bench:
 
     def close(self) -> None:
         """Close every channel."""
-        for instrument in self._instruments.values():
+        for instrument in self.instruments.values():
             instrument.close()
 
     @contextmanager
@@ -249,8 +251,13 @@ class Bench:
         """Let `duration` (s) pass. A wait longer than a board's watchdog is spent disarmed, outputs off.
 
         Raises:
-            DeniedError: for a wait longer than the watchdog's period while the SMU is routed.
+            DeniedError: for a wait longer than the watchdog's period while the SMU is routed, or where time does not
+                pass by itself.
         """
+        if not self._time_passes:
+            raise DeniedError(
+                "nothing can wait on a twin that is served with --speed max; use --speed real, or --backend twin"
+            )
         if all(duration <= board.watchdog for board in self._boards):
             self._waiting = True
             self.clock.sleep(duration)

@@ -40,11 +40,13 @@ class _Table(BaseModel):
 class BenchTable(_Table):
     """`[bench]`: what the bench is called, and which VISA library serves it.
 
-    `visa` is "pyvisa-py" (the default), "system" for the vendor's library, or a path to one.
+    `visa` is "pyvisa-py" (the default), "system" for the vendor's library, or a path to one. `clock` is "operations" on
+    a served twin whose time passes with what it does and not by itself: nothing can wait there.
     """
 
     name: str = Field(min_length=1)
     visa: str = "pyvisa-py"
+    clock: Literal["wall", "operations"] = "wall"
 
 
 def _printable(text: str) -> str:

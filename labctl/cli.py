@@ -18,6 +18,7 @@ from typer.exceptions import Exit, TyperException
 from labctl import plugins
 from labctl.errors import InputError, InterruptedRunError, LabctlError, OutputError, nearest
 from labctl.neighbours import check_neighbours
+from labctl.options import pairs
 from labctl.stop_requests import ignore_signals, raise_on_signals
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ def run_command(
 
     request = RunRequest(
         protocol=protocol,
-        settings=_pairs("--set", settings),
+        settings=pairs("--set", settings),
         bench=bench,
         backend=backend,
-        twin=_pairs("--twin", twin),
+        twin=pairs("--twin", twin),
         options=BackendOptions(seed=seed, die=die, audit=audit),
         data=data,
         note=note,
@@ -102,6 +103,34 @@ def drivers_command(
     from labctl.commands import show_drivers
 
     show_drivers(name, json=json)
+
+
+bench_app = typer.Typer(help="Check a bench, or begin a bench file.", rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
+
+
+@bench_app.callback()
+def bench_group() -> None:
+    """Check a bench, or begin a bench file."""
+
+
+@bench_app.command("check")
+def bench_check_command(file: Annotated[Path, typer.Argument(help="The bench file.")], json: Json = False) -> None:
+    """Identify every instrument of a bench file and show errors and limits; sets nothing."""
+    from labctl.bench_check import check_bench
+
+    raise typer.Exit(check_bench(file, json=json))
+
+
+@bench_app.command("init")
+def bench_init_command(
+    file: Annotated[Path, typer.Argument(help="Where the bench file goes; it must not exist.")] = Path("bench.toml"),
+    json: Json = False,
+) -> None:
+    """Write a bench file to begin with, and list the VISA and serial resources of this computer."""
+    from labctl.bench_init import begin_bench
+
+    begin_bench(file, json=json)
 
 
 @app.command("live")
@@ -202,20 +231,3 @@ def _complain(error: Exception, as_json: bool) -> int:
         if as_json:
             print_json(error_json(kind, message, run))
     return code
-
-
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    """Return NAME=VALUE options as a mapping.
-
-    Raises:
-        InputError: for one without "=", or a name given twice.
-    """
-    pairs: dict[str, str] = {}
-    for text in given or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InputError(f"{option} {text!r}: write it NAME=VALUE")
-        if name in pairs:
-            raise InputError(f"{option} {name} is given twice")
-        pairs[name] = value
-    return pairs

@@ -113,8 +113,9 @@ class LevelWritten:
 class WriteVerifySummary:
     """What a run amounts to.
 
-    `error_rms` and `within_half_level` count in the estimate's own uncertainty and the reader's: they are what the true
-    errors are expected to show. `error_max` is the largest estimated error.
+    `error_rms` and `within_half_level` count in the estimate's own uncertainty and `reader_error`: they are what the
+    true errors are expected to show if the reader is no worse than that. What an uncalibrated reader, or wires that
+    drop a part of the read voltage, hide from it is in neither. `error_max` is the largest estimated error.
     """
 
     levels: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pyvisa
@@ -17,6 +18,7 @@ from sim_backend.addresses import AddressBook
 from sim_backend.audit import Audit
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named
+from sim_backend.device_models.profile_files import profile_to_json
 from sim_backend.die import Die
 from sim_backend.die_file import load_die
 from sim_backend.front_end.make import make_front_end
@@ -129,6 +131,7 @@ class TwinBackend(Backend):
         die = self.world.die
         return {
             **self._bench.twin.model_dump(),
+            "profile": json.loads(profile_to_json(die.model.profile)),
             "seed": die.seed,
             "die": die.id,
             "rows": die.rows,

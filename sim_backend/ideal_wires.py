@@ -6,6 +6,7 @@ the voltage at which a line stays within its limit.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,13 +72,13 @@ class IdealWiring(Wiring):
     @override
     def write(self, row: int, column: int, voltage: float, scheme: WriteScheme, limit: float) -> WritePoint:
         die, part = self.die, SELECTIONS[scheme]
-        driven = _held_write_voltage(die, row, column, voltage, scheme, limit)
-        if not die.model.disturbs(driven * part.neighbours):
-            return WritePoint(driven, driven, ())
-        others = [Stress(_neighbours(die, row, column), driven * part.neighbours)]
-        if part.rest:
+        driven, headroom = _held_write_voltage(die, row, column, voltage, scheme, limit)
+        others: list[Stress] = []
+        if die.model.disturbs(driven * part.neighbours):
+            others.append(Stress(_neighbours(die, row, column), driven * part.neighbours))
+        if die.model.disturbs(driven * part.rest):
             others.append(Stress(_rest(die, row, column), driven * part.rest))
-        return WritePoint(driven, driven, tuple(others))
+        return WritePoint(driven, driven, headroom, tuple(others))
 
     @override
     def route(self, row: int, column: int, scheme: ReadScheme) -> Load:
@@ -188,17 +189,23 @@ def _rest(die: Die, row: int, column: int) -> NDArray[np.int64]:
     return (rows[:, None] * die.columns + columns).reshape(-1)
 
 
-def _held_write_voltage(die: Die, row: int, column: int, voltage: float, scheme: WriteScheme, limit: float) -> float:
+def _held_write_voltage(
+    die: Die, row: int, column: int, voltage: float, scheme: WriteScheme, limit: float
+) -> tuple[float, float]:
     """Return the voltage (V) that a pulse of `voltage` reaches on a cell while no line carries more than `limit` (A).
 
     A line's current is the sum of the magnitudes of its cells' currents, in the states before the pulse.
+
+    Returns:
+        the voltage, and what the line with the largest current could carry beyond it (A): below 0 if it is held,
+        infinite where no state of the cells would reach the limit.
     """
     selection = SELECTIONS[scheme]
     bound = die.model.current_bound
     most = die.conductance_bound
     others = max(bound(most, voltage * selection.neighbours), bound(most, voltage * selection.rest))
     if bound(most, voltage) + (max(die.rows, die.columns) - 1) * others <= limit:
-        return voltage
+        return voltage, math.inf
     share = np.full((die.rows, die.columns), selection.rest)
     share[row, :] = share[:, column] = selection.neighbours
     share[row, column] = 1.0
@@ -208,4 +215,4 @@ def _held_write_voltage(die: Die, row: int, column: int, voltage: float, scheme:
         currents = np.abs(law.current(selected * share.reshape(-1))).reshape(share.shape)
         return float(max(currents.sum(axis=0).max(), currents.sum(axis=1).max()))
 
-    return lowered(largest, voltage, limit)
+    return lowered(largest, voltage, limit), limit - largest(voltage)

@@ -91,7 +91,9 @@ class NetworkWiring(Wiring):
         solver = self._solver
 
         def solution(driven: float) -> Solution:
-            circuit = schemes.read_lines(solver.shape, row, driven, scheme, solver.resistances)
+            # Only the row's own driver is held at its limit; reversed rows stand where they were told to.
+            circuit = schemes.read_lines(solver.shape, row, voltage, scheme, solver.resistances)
+            circuit.sources.left[row] = driven
             return solver.solve(circuit)
 
         driven, found = _held(solution, voltage, lambda at: abs(float(at.left[row])), limit)
@@ -110,12 +112,11 @@ class NetworkWiring(Wiring):
         stress = solver.stress(found)
         cell = row * self.die.columns + column
         across = np.delete(stress.voltage, cell)
-        others = (
-            ()
-            if not self.die.model.disturbs(float(across[np.argmax(np.abs(across))]))
-            else (Stress(np.delete(stress.cells, cell), across),)
-        )
-        return WritePoint(driven, float(found.cell_voltage[row, column]), others)
+        disturbs = self.die.model.disturbs
+        disturbed = across.size > 0 and (disturbs(float(across.max())) or disturbs(float(across.min())))
+        others = (Stress(np.delete(stress.cells, cell), across),) if disturbed else ()
+        headroom = limit - _largest_current(found) if driven == voltage else -limit
+        return WritePoint(driven, float(found.cell_voltage[row, column]), headroom, others)
 
     @override
     def route(self, row: int, column: int, scheme: ReadScheme) -> Load:

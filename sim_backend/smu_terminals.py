@@ -115,7 +115,9 @@ class SmuTerminals:
         now = self._clock.now()
         elapsed, self._since = now - self._since, now
         load = self._port.load
-        if not self._on or load is None or elapsed <= 0 or not self._die.model.disturbs(self._voltage):
+        disturbs = self._die.model.disturbs
+        # Reversed rows see the opposite voltage.
+        if not self._on or load is None or elapsed <= 0 or not (disturbs(self._voltage) or disturbs(-self._voltage)):
             return
         self._die.time = now
         if load.stiff and load.current_bound(self._voltage) <= self._limit:
@@ -134,10 +136,10 @@ class SmuTerminals:
             dropped = LIMITED if limited or not voltage else _dropped(stresses[0].of(load.cell), voltage)
             most = Train(min(left.width, 2 * step.width))
             parts = (beginning(self._die, stress, most, dropped) for stress in stresses)
-            step = min(parts, key=lambda part: part.width)
+            step = min((part.train for part in parts), key=lambda train: train.width)
             if not self._expose(stresses, step.width):
                 return
-            left = remainder(left, step)
+            left = next(iter(remainder(left, step)), None)
 
     def _expose(self, stresses: tuple[Stress, ...], duration: float) -> bool:
         """Let a stretch of time act; return whether any cell was at a voltage that changes cells."""

@@ -5,6 +5,7 @@ The world lets no time pass; the panels do.
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from sim_backend.audit import Audit, Event
 from sim_backend.device_models.interface import Train
 from sim_backend.device_models.validity import check_voltage
 from sim_backend.die_file import FrontEndState, SavedDie, save_die
-from sim_backend.following import beginning, remainder
+from sim_backend.following import LIMITED, beginning, remainder
 from sim_backend.front_end.ideal import IdealFrontEnd
 from sim_backend.ideal_wires import CellLoad, IdealWiring
 from sim_backend.network_wires import NetworkWiring
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sim_backend.clock import VirtualClock
     from sim_backend.die import Die
     from sim_backend.front_end.interface import FrontEnd
+    from sim_backend.wiring import WritePoint
 
 __all__ = ["BoardCounters", "CellCurrents", "Operating", "SmuTerminals", "World"]
 
@@ -192,18 +194,17 @@ class World:
         self.die.time = self.clock.now()
         check_voltage(self.die.model.profile, amplitude)
         self._look_at("a pulse", amplitude)
-        cell, held, left = np.array([row * self.die.columns + column]), False, train
-        while left is not None:
+        cell, held, waiting = np.array([row * self.die.columns + column]), False, [train]
+        while waiting:
+            left = waiting.pop(0)
             point = self._writing.write(row, column, amplitude, scheme, limit)
-            selected = Stress(cell, point.selected)
-            dropped = 1 - point.selected / point.driven if point.driven else 0.0
-            part = left if self._writing.stiff else beginning(self.die, selected, left, dropped)
-            self.die.expose(cell, point.selected, part)
-            self._note("pulse", selected, part.width, part.count, 0)
+            part, voltage = self._part(cell, point, left)
+            self.die.expose(cell, voltage, part)
+            self._note("pulse", Stress(cell, voltage), part.width, part.count, 0)
             if not self._isolated_writes:
                 self._disturb(point.others, part, part.count)
             held |= point.driven != amplitude
-            left = remainder(left, part)
+            waiting = remainder(left, part) + waiting
         return held
 
     def route(self, cell: Cell | None, scheme: ReadScheme) -> None:
@@ -235,6 +236,22 @@ class World:
     def _settle(self) -> None:
         for terminals in self._smus.values():
             terminals.settle()
+
+    def _part(self, cell: NDArray[np.int64], point: WritePoint, train: Train) -> tuple[Train, float]:
+        """Return how much of a train may act before voltages must be looked at again, and the cell's mean voltage (V).
+
+        They change as the cell moves where wires drop a part of them, and where a line comes to its limit.
+        """
+        stress = Stress(cell, point.selected)
+        dropped = 1 - point.selected / point.driven if point.driven else 0.0
+        if point.headroom < math.inf:
+            rise = beginning(self.die, stress, train, 0.0).rise * abs(float(self.die.current(cell, point.selected)[0]))
+            dropped = LIMITED if rise > point.headroom else dropped
+        if not dropped:
+            return train, point.selected
+        part = beginning(self.die, stress, train, dropped)
+        following = dropped if dropped < LIMITED or point.headroom < 0 else 0.0
+        return part.train, point.selected * (1 - following * part.rise / 2)
 
     def _look_at(self, what: str, voltage: float) -> None:
         """Give notice, once, of a voltage beyond what the device is known at."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import importlib
 import os
-import selectors
-import socket
+import re
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from sim_backend.links import link_to
+from labctl.backend import WallClock
+from sim_backend.server.bounds import Bounds
+from sim_backend.server.loop import Loop
+from sim_backend.server.offers import offer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sim_backend.links import Link
     from sim_backend.panel import Panel
 
 os.environ.setdefault("PYTEST_QT_API", "pyside6")
@@ -54,10 +54,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bench", default=None, help="run the contract suites against the instruments of this file")
 
 
-PATIENCE = 5.0
-"""How long a host that does not read may hold the server up, in s."""
-
-
 @dataclass(frozen=True, slots=True)
 class ServedPanel:
     """Where a panel is served.
@@ -66,13 +62,11 @@ class ServedPanel:
         visa: resource name of its TCP port.
         url: pyserial's URL of the same.
         terminal: device file of its pseudo-terminal, None where the system has none.
-        lock: held while a panel works; take it to look at the world meanwhile.
     """
 
     visa: str
     url: str
     terminal: str | None
-    lock: threading.Lock
 
 
 class ServePanels(Protocol):
@@ -83,133 +77,29 @@ class ServePanels(Protocol):
         ...
 
 
-class Channel(Protocol):
-    """A file descriptor with bytes on it."""
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        ...
-
-    def receive(self) -> bytes:
-        """Return what came; nothing when the other end is gone."""
-        ...
-
-    def send(self, data: bytes) -> None:
-        """Send all of `data`, or none of it if the other end is gone."""
-
-    def close(self) -> None:
-        """Close it."""
-
-
-class SocketChannel:
-    """A host on TCP."""
-
-    def __init__(self, accepted: socket.socket) -> None:
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        accepted.settimeout(PATIENCE)
-        self._socket = accepted
-        self.fileno = accepted.fileno
-        self.close = accepted.close
-
-    def receive(self) -> bytes:
-        try:
-            return self._socket.recv(65_536)
-        except OSError:
-            return b""
-
-    def send(self, data: bytes) -> None:
-        with suppress(OSError):
-            self._socket.sendall(data)
-
-
-class TerminalChannel:
-    """Whoever opens a pseudo-terminal. Its far end is kept open here, so that hosts may come and go."""
-
-    def __init__(self) -> None:
-        import tty
-
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.name = os.ttyname(self._slave)
-
-    def fileno(self) -> int:
-        return self._master
-
-    def receive(self) -> bytes:
-        return os.read(self._master, 65_536)
-
-    def send(self, data: bytes) -> None:
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._master, selectors.EVENT_WRITE)
-            while data and ready.select(PATIENCE):
-                data = data[os.write(self._master, data) :]
-
-    def close(self) -> None:
-        os.close(self._master)
-        os.close(self._slave)
-
-
 class PanelServer:
-    """Serves the panels of one world from one thread, each on a TCP port and a pseudo-terminal of its own."""
+    """Serves the panels of one world from a thread of its own, as `labctl twin serve` serves a bench."""
 
     def __init__(self, panels: Mapping[str, Panel]) -> None:
-        self._lock = threading.Lock()
-        self._selector = selectors.DefaultSelector()
-        self._bell, self._ears = socket.socketpair()
-        self._selector.register(self._ears, selectors.EVENT_READ)
-        self._listeners: list[socket.socket] = []
-        self._channels: list[Channel] = []
+        self.complaints: list[str] = []
+        self._stopping = threading.Event()
+        self._loop = Loop(WallClock(), Bounds(), self.complaints.append, lambda: None)
         self.served = {name: self._offer(panel) for name, panel in panels.items()}
-        self._thread = threading.Thread(target=self._work, name="served panels")
+        self._thread = threading.Thread(target=self._loop.run, args=(self._stopping.is_set,), name="served panels")
         self._thread.start()
 
     def close(self) -> None:
         """Hang up on everybody and end the thread."""
-        self._bell.send(b"!")
+        self._stopping.set()
+        self._loop.bell.send(b"!")
         self._thread.join()
-        self._selector.close()
-        for end in (*self._channels, *self._listeners, self._bell, self._ears):
-            end.close()
+        self._loop.close()
 
     def _offer(self, panel: Panel) -> ServedPanel:
-        listener = socket.create_server(("127.0.0.1", 0))
-        self._listeners.append(listener)
-        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener, panel))
-        terminal = None
-        if os.name == "posix":
-            channel = TerminalChannel()
-            terminal = channel.name
-            self._add(channel, panel)
-        port = listener.getsockname()[1]
-        return ServedPanel(f"TCPIP0::127.0.0.1::{port}::SOCKET", f"socket://127.0.0.1:{port}", terminal, self._lock)
-
-    def _accept(self, listener: socket.socket, panel: Panel) -> None:
-        accepted, _ = listener.accept()
-        self._add(SocketChannel(accepted), panel)
-
-    def _add(self, channel: Channel, panel: Panel) -> None:
-        with self._lock:
-            link = link_to(panel, channel.send)
-        self._channels.append(channel)
-        self._selector.register(channel.fileno(), selectors.EVENT_READ, lambda: self._pass_on(channel, link))
-
-    def _pass_on(self, channel: Channel, link: Link) -> None:
-        data = channel.receive()
-        if data:
-            with self._lock:
-                link.receive(data, False)
-        else:
-            self._selector.unregister(channel.fileno())
-            self._channels.remove(channel)
-            channel.close()
-
-    def _work(self) -> None:
-        while True:
-            for key, _ in self._selector.select():
-                if key.fileobj is self._ears:
-                    return
-                key.data()
+        found = offer(self._loop, panel, "any driver")
+        port = int(re.findall(r"\d+", found.resource)[-1])
+        terminal = found.others[0].removeprefix("ASRL").removesuffix("::INSTR") if found.others else None
+        return ServedPanel(f"TCPIP0::127.0.0.1::{port}::SOCKET", f"socket://127.0.0.1:{port}", terminal)
 
 
 @pytest.fixture
@@ -227,3 +117,4 @@ def served_panels() -> Iterator[ServePanels]:
     yield serve
     for server in servers:
         server.close()
+    assert [server.complaints for server in servers] == [[]] * len(servers)

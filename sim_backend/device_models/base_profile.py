@@ -50,15 +50,15 @@ class NoiseProfile(Table):
     read: Annotated[Siemens, Field(ge=0)]
     read_slope: NotNegative
     flicker_share: NotNegative
-    flicker_shortest: Annotated[Seconds, Field(gt=0)]
-    flicker_longest: Annotated[Seconds, Field(gt=0)]
+    flicker_shortest: Annotated[Seconds, Field(ge=1e-6)]
+    flicker_longest: Annotated[Seconds, Field(gt=0, le=1e6)]
     telegraph_share: Share
     telegraph_amplitude: Share
     telegraph_dwell: Annotated[Seconds, Field(gt=0)]
     write: NotNegative
     write_rise: float
     spread: Annotated[Siemens, Field(ge=0)]
-    rate_spread: NotNegative
+    rate_spread: Annotated[float, Field(ge=0, le=3)]
     drift_exponent: NotNegative
     drift_start: Annotated[Seconds, Field(gt=0)]
     stuck_share: Share

@@ -15,7 +15,7 @@ class RuAzoProfile(DeviceProfile):
     """Everything that the model of a Ru-azo cell takes from outside.
 
     Args:
-        conduction_voltage: V0 of I ~ sinh(V/V0) (V).
+        conduction_voltage: V0 of I ~ sinh(V/V0) (V); at 5 V, exp(V/V0) must still be a number.
         conduction_bend: relative change of 1/V0 per unit of normalised conduction.
         saturation: positions above the last level over which the conductance saturates.
         kinetic_voltage: Vt, where the softplus overpotential bends (V).
@@ -42,12 +42,12 @@ class RuAzoProfile(DeviceProfile):
         activation_energy: of the rate (eV).
     """
 
-    conduction_voltage: Annotated[Volts, Field(gt=0)]
+    conduction_voltage: Annotated[Volts, Field(ge=0.02)]
     conduction_bend: Annotated[float, Field(gt=-0.5, lt=0.5)]
     saturation: Positive
     kinetic_voltage: Annotated[Volts, Field(gt=0)]
     kinetic_softness: Annotated[Volts, Field(gt=0)]
-    kinetic_exponent: Positive
+    kinetic_exponent: Annotated[float, Field(gt=0, le=20)]
     overdrive_exponent: NotNegative
     subthreshold: Literal["hard", "softplus"]
     hard_threshold: Annotated[Volts, Field(gt=0)]

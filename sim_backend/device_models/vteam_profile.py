@@ -40,7 +40,7 @@ class VteamProfile(DeviceProfile):
     window: Literal["none", "biolek"]
     window_power: Literal[1, 2]
     resistance: Literal["linear", "exponential"]
-    conduction_voltage: Annotated[Volts, Field(gt=0)]
+    conduction_voltage: Annotated[Volts, Field(ge=0.02)]
 
     @model_validator(mode="after")
     def _of_this_model(self) -> Self:

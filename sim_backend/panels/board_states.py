@@ -28,7 +28,7 @@ class BoardStates:
         self.read_scheme = ReadScheme.GROUND
         self.limit = facts.LINE_LIMIT
         self.action = ComplianceAction.CLAMP
-        self.watchdog = Watchdog(world.clock, self._bite)
+        self.watchdog = Watchdog(world.clock.watch, self._bite)
         self.safe_waiting = 0
         """SAFE requests that have been obeyed on arrival and not been answered yet: until then nothing leaves SAFE."""
         self._routed: Cell | None = None

@@ -43,6 +43,8 @@ class ProbeBoardPanel(Panel):
     answer still comes in order.
     """
 
+    interruptible = True
+
     def __init__(self, world: World, name: str) -> None:
         super().__init__(world, name)
         self._states = BoardStates(world)

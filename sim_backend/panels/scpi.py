@@ -80,23 +80,32 @@ class FrontEnd:
         """Obey units in turn, adding to `replies`, until one cannot be obeyed."""
         path: tuple[str, ...] = ()
         for text in units:
-            unit = parse_unit(text)
-            if unit.common:
-                command = self._common.get(unit.nodes[0].upper())
-                suffixes: tuple[int, ...] = ()
-                if command is None:
-                    raise ScpiError(-113)
-            else:
-                nodes = unit.nodes if unit.absolute else path + unit.nodes
-                command, suffixes = self._tree.find(nodes)
-                path = nodes[:-1]
-            if unit.query and replies and replies[-1].startswith(b"#0"):
-                # Nothing can follow a block that only the end of the message ends.
-                raise ScpiError(-440)
-            reply = self._obey(command, unit, suffixes)
-            if reply is not None:
-                replies.append(reply)
-                self.status.message_available = True
+            path = self._step(text, path, replies)
+
+    def _step(self, text: str, path: tuple[str, ...], replies: list[bytes]) -> tuple[str, ...]:
+        """Obey one unit that starts at `path`, adding to `replies`; return the path that it leaves.
+
+        Raises:
+            ScpiError: if it cannot be obeyed.
+        """
+        unit = parse_unit(text)
+        if unit.common:
+            command = self._common.get(unit.nodes[0].upper())
+            suffixes: tuple[int, ...] = ()
+            if command is None:
+                raise ScpiError(-113)
+        else:
+            nodes = unit.nodes if unit.absolute else path + unit.nodes
+            command, suffixes = self._tree.find(nodes)
+            path = nodes[:-1]
+        if unit.query and replies and replies[-1].startswith(b"#0"):
+            # Nothing can follow a block that only the end of the message ends.
+            raise ScpiError(-440)
+        reply = self._obey(command, unit, suffixes)
+        if reply is not None:
+            replies.append(reply)
+            self.status.message_available = True
+        return path
 
     def _obey(self, command: Command, unit: Unit, suffixes: tuple[int, ...]) -> bytes | None:
         """Obey one unit; return its reply, None if it is no query."""

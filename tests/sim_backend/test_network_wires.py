@@ -84,7 +84,7 @@ def test_each_cell_gets_of_a_pulse_what_the_network_leaves_it(scheme: WriteSchem
     world.pulse_cell(2, 4, 0.90, PULSE, scheme, LIMIT)
     flat = before.reshape(len(before), -1)
     expected = die.model.advance(flat, voltage, PULSE, conductance, 1.0)
-    assert die.states.reshape(flat.shape)[0] == pytest.approx(expected[0], abs=1e-9)
+    assert die.states.reshape(flat.shape)[0] == pytest.approx(expected[0], abs=1e-4)
     assert (die.state != before[0]).mean() > (0.2 if scheme is WriteScheme.HALF else 0.9)
 
 
@@ -150,3 +150,55 @@ def test_time_under_an_smu_acts_through_the_wires() -> None:
         world.smu("smu").release()
     near, far = (float(world.die.state[0, COLUMNS - 1] - 8000) for world in (ideal, wired))
     assert 0.8 * near < far < 0.99 * near
+
+
+@pytest.mark.parametrize(("width", "count"), [(50e-6, 20), (1e-3, 10), (80e-9, 5000)])
+@pytest.mark.parametrize("device", ["ru-azo", "vteam-taox"])
+def test_no_pulse_of_a_train_is_lost_where_one_must_be_cut(device: str, width: float, count: int) -> None:
+    train, single = world_of(METAL, device, state=20), world_of(METAL, device, state=20)
+    train.pulse_cell(0, COLUMNS - 1, 0.90, Train(width, count, 2 * width), WriteScheme.HALF, LIMIT)
+    for _ in range(count if count < 100 else count // 100):
+        each = Train(width, 1 if count < 100 else 100, 2 * width)
+        single.pulse_cell(0, COLUMNS - 1, 0.90, each, WriteScheme.HALF, LIMIT)
+    one, many = (float(world.die.state[0, COLUMNS - 1]) for world in (train, single))
+    # The steep law of the oxide makes 0.6 % of what a step of 1 % of its voltage leaves out.
+    assert one == pytest.approx(many, rel=3e-3 if device == "ru-azo" else 1e-2)
+    assert train.die.write_count[0, COLUMNS - 1] >= count
+
+
+@pytest.mark.parametrize("segment", [0.0, METAL])
+def test_a_limit_that_is_reached_during_a_train_holds_the_rest_of_it_back(segment: float) -> None:
+    whole, pieces = world_of(segment, state=200), world_of(segment, state=200)
+    limited = whole.pulse_cell(2, 3, 0.90, Train(80e-9, 10_000, 1e-6), WriteScheme.HALF, 2e-3)
+    flags = [pieces.pulse_cell(2, 3, 0.90, Train(80e-9, 50, 1e-6), WriteScheme.HALF, 2e-3) for _ in range(200)]
+    assert limited
+    assert not flags[0]
+    assert flags[-1]
+    assert float(whole.die.state[2, 3]) == pytest.approx(float(pieces.die.state[2, 3]), rel=0.01)
+
+
+@pytest.mark.parametrize("segment", [0.0, METAL])
+def test_cells_beyond_the_lower_of_two_thresholds_are_disturbed_too(segment: float) -> None:
+    world = world_of(segment, "vteam-tio2", state=8000)  # +0.5 V and -0.4 V
+    world.pulse_cell(2, 3, 1.26, Train(1e-6, 100, 2e-6), WriteScheme.THIRD, LIMIT)
+    moved = world.die.state - 8000
+    assert (np.delete(np.delete(moved, 2, axis=0), 3, axis=1) < -1).all()
+    port = world_of(segment, "vteam-tio2", state=8000)
+    port.route(Cell(2, 3), ReadScheme.REVERSE)
+    port.smu("smu").drive(0.45, 1.0)
+    port.clock.sleep(1e-3)
+    port.smu("smu").release()
+    moved = port.die.state - 8000
+    assert (np.delete(moved, 2, axis=0) < -1).all()
+    assert not moved[2].any()
+
+
+@pytest.mark.parametrize("segment", [0.0, METAL])
+def test_only_the_driven_row_is_held_at_its_limit(segment: float) -> None:
+    """Reversed rows stand where they were told to: their leak stays, and shows in the columns."""
+    world = world_of(segment, state=8000)
+    columns = np.arange(COLUMNS)
+    held = world.read_cells(np.zeros(COLUMNS, np.int64), columns, 0.2, 16, ReadScheme.REVERSE, 1e-3)
+    assert held.in_compliance.all()
+    leak = -0.2 * float(world.die.conductance()[0, 0]) / 1e4 * (ROWS - 1)
+    assert held.current.sum() == pytest.approx(1e-3 + COLUMNS * leak, rel=1e-3)

@@ -121,3 +121,19 @@ def test_a_saved_profile_that_was_changed_is_refused(change: dict[str, object], 
 def test_what_is_no_saved_profile_is_refused(text: str) -> None:
     with pytest.raises(BenchFileError, match="saved device profile"):
         profile_from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('conduction_voltage = "1 mV"', "conduction_voltage"),
+        ("kinetic_exponent = 1e6", "kinetic_exponent"),
+        ("[noise]\nrate_spread = 1000", "rate_spread"),
+        ('[noise]\nflicker_shortest = "1 ps"', "flicker_shortest"),
+        ('[noise]\nflicker_longest = "1e10 s"', "flicker_longest"),
+    ],
+)
+def test_numbers_that_would_end_in_overflow_are_refused(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(BenchFileError, match=key) as caught:
+        load(tmp_path, f'base = "ru-azo"\n{text}\n')
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,60 @@
+"""The error queue of a Keithley 2400, and how its troubles are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from drivers.scpi_text import parse_error
+from labctl.errors import EquipmentError, RefusedError
+
+if TYPE_CHECKING:
+    from drivers.scpi import ScpiLink
+
+E = TypeVar("E", bound=EquipmentError)
+
+ERRORS_MAX = 100
+"""More entries than the queue holds, which are ten."""
+
+
+def read_errors(link: ScpiLink) -> list[str]:
+    """Return and clear the entries of the error queue, oldest first.
+
+    Raises:
+        LinkError: if an answer is not an entry.
+    """
+    errors: list[str] = []
+    for _ in range(ERRORS_MAX):
+        reply = link.query(":SYST:ERR?")
+        try:
+            entry = parse_error(reply)
+        except ValueError:
+            raise link.garbled(":SYST:ERR?", reply) from None
+        if entry.code == 0:
+            break
+        errors.append(str(entry))
+    return errors
+
+
+def raise_errors(link: ScpiLink, what: str) -> None:
+    """Read the error queue.
+
+    Raises:
+        RefusedError: if there is anything in it; begins with `what`.
+    """
+    if errors := read_errors(link):
+        raise failure(link, RefusedError, f"{what}: {'; '.join(errors)}")
+
+
+def why_off(link: ScpiLink) -> str:
+    """Return why the output may be off, in the instrument's words if it has any."""
+    if errors := read_errors(link):
+        return "; ".join(errors)
+    # The second query sounds inverted: 1 says that the line is not tripped.
+    if link.query(":OUTP:ENAB?").strip() == "1" and link.query(":OUTP:ENAB:TRIP?").strip() == "0":
+        return "the output-enable line is open; close the interlock"
+    return "no error is given; check front panel, temperature and power"
+
+
+def failure(link: ScpiLink, kind: type[E], what: str) -> E:
+    """Return an error that names the instrument and its address."""
+    return kind(f"{link.name} at {link.address}: {what}")

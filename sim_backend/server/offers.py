@@ -1,0 +1,96 @@
+"""Where a served instrument is found: a port on TCP, and a pseudo-terminal where the system has them."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from labctl.console import complain
+from labctl.errors import LinkError
+from sim_backend.links import link_to
+from sim_backend.panels import board_facts
+from sim_backend.panels.probe_board import ProbeBoardPanel
+from sim_backend.server.channels import open_terminal
+
+if TYPE_CHECKING:
+    from sim_backend.panel import Panel
+    from sim_backend.server.loop import Loop
+    from sim_backend.server.served_instrument import ServedInstrument
+
+LOOPBACK: Final = "127.0.0.1"
+_ANYWHERE: Final = ("", "0.0.0.0")  # noqa: S104 (compared, never bound by default)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Where an instrument is served.
+
+    Args:
+        name: in the bench file.
+        driver: that speaks to it.
+        model: as it calls itself.
+        resource: its address on TCP, as a bench file takes it.
+        others: further addresses.
+    """
+
+    name: str
+    driver: str
+    model: str
+    resource: str
+    others: tuple[str, ...]
+
+
+def offer(loop: Loop, panel: Panel, driver: str, host: str = LOOPBACK, port: int = 0, latency: float = 0.0) -> Offer:
+    """Begin to serve an instrument; everything listens when this returns.
+
+    Args:
+        loop: serves it.
+        panel: the instrument.
+        driver: that speaks to it.
+        host: the address to listen at.
+        port: on TCP; 0: a free one.
+        latency: what each message to it takes on its way (s).
+
+    Raises:
+        LinkError: if the port cannot be had.
+    """
+    listener = _listener(host, port, panel.name)
+    instrument = loop.add(panel, latency)
+    loop.listen(instrument, listener)
+    number, reached = listener.getsockname()[1], socket.gethostname() if host in _ANYWHERE else host
+    is_board = isinstance(panel, ProbeBoardPanel)
+    resource = f"socket://{reached}:{number}" if is_board else f"TCPIP0::{reached}::{number}::SOCKET"
+    device = _terminal(instrument)
+    others = () if device is None else (device if is_board else f"ASRL{device}::INSTR",)
+    return Offer(panel.name, driver, board_facts.MODEL if is_board else _model(panel), resource, others)
+
+
+def _listener(host: str, port: int, name: str) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except (OSError, OverflowError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise LinkError(f"cannot serve {name} at {host}:{port}: {reason}; name another --host or --port") from None
+
+
+def _terminal(instrument: ServedInstrument) -> str | None:
+    """Connect an instrument to a pseudo-terminal; return its device file, None if there is none."""
+    try:
+        opened = open_terminal()
+    except OSError as error:
+        complain(f"no pseudo-terminal for {instrument.panel.name}: {error.strerror or error}")
+        return None
+    if opened is None:
+        return None
+    channel, device = opened
+    instrument.connect(channel)
+    return device
+
+
+def _model(panel: Panel) -> str:
+    """Return what an instrument calls its model; "" if it does not answer in text."""
+    replies: list[bytes] = []
+    link_to(panel, replies.append).receive(b"*IDN?\n", False)
+    fields = b"".join(replies).decode("ascii", "replace").split(",")
+    return fields[1].strip().removeprefix("MODEL ") if len(fields) == 4 else ""

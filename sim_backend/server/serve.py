@@ -1,0 +1,156 @@
+"""`labctl twin serve`: the instruments of a bench, for every program on this computer."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import sys
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from labctl.backend import BackendOptions, WallClock
+from labctl.bench_file import load_bench
+from labctl.console import complain, print_json, print_lines, table
+from labctl.errors import InputError, UnknownNameError
+from labctl.locks import Holder, locked
+from labctl.provenance import user
+from labctl.stop_requests import StopRequests, ignore_signals
+from sim_backend.audit import Audit
+from sim_backend.backend import TwinBackend
+from sim_backend.server.bounds import IDLE, Bounds
+from sim_backend.server.client_bench import check_writable, write_client_bench
+from sim_backend.server.loop import Loop
+from sim_backend.server.offers import LOOPBACK, Offer, offer
+from sim_backend.server.warm_up import warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from pathlib import Path
+
+    from labctl.bench_file import BenchFile
+
+
+@dataclass(frozen=True, slots=True)
+class ServeRequest:
+    """What a person asks for; see the options of `labctl twin serve`."""
+
+    bench: Path | None = None
+    seed: int = 0
+    twin: Mapping[str, str] = field(default_factory=dict[str, str])
+    die: Path | None = None
+    audit: Path | None = None
+    speed: Literal["real", "max"] = "real"
+    latency: float = 0.0
+    host: str = LOOPBACK
+    ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    idle: float = IDLE
+    write_bench: Path | None = None
+    json: bool = False
+
+
+def serve(request: ServeRequest) -> int:
+    """Serve until a signal comes; return the exit code that it stands for.
+
+    Raises:
+        InputError: if what is asked for cannot be.
+        EquipmentError: if a port, the die file or the audit cannot be had or written.
+    """
+    wall = WallClock()
+    bench = load_bench(request.bench, request.twin)
+    _check(request, bench)
+    options = BackendOptions(seed=request.seed, die=request.die)
+    holder = Holder("labctl twin serve", os.getpid(), user(), wall.utc().isoformat(timespec="seconds"))
+    with ExitStack() as stack:
+        stack.enter_context(locked(TwinBackend.lock_names(bench, options), holder))
+        stop = stack.enter_context(StopRequests())
+        loop = Loop(wall, Bounds(idle=request.idle), complain, lambda: _keep_up(twin))
+        hurry = request.speed == "max"
+        twin = stack.enter_context(
+            closing(TwinBackend(bench, options, lambda start: loop.make_clock(start, hurry=hurry)))
+        )
+        stack.enter_context(closing(loop))
+        warm_up(bench)
+        twin.world.audit = None if request.audit is None else Audit(request.audit)
+        offers = [
+            offer(
+                loop, panel, bench.instruments[name].driver, request.host, request.ports.get(name, 0), request.latency
+            )
+            for name, panel in twin.panels.items()
+        ]
+        stack.callback(_save, twin, request, stop)
+        stack.enter_context(_bell_of_signals(loop))
+        if request.write_bench is not None:
+            addresses = {offer.name: offer.resource for offer in offers}
+            write_client_bench(request.write_bench, request.bench, request.twin, addresses, hurries=hurry)
+        _announce(offers, request)
+        loop.run(lambda: stop.signal_number is not None)
+    return 128 + (stop.signal_number or 0)
+
+
+def _check(request: ServeRequest, bench: BenchFile) -> None:
+    """Refuse what cannot be served, before anything is made."""
+    for name in request.ports:
+        if name not in bench.instruments:
+            raise UnknownNameError("instrument", name, bench.instruments)
+    if request.write_bench is not None:
+        check_writable(request.write_bench)
+    for option, path in (("--audit", request.audit), ("--die", request.die)):
+        if path is not None and path.is_dir():
+            raise InputError(f"{option} {path}: this is a folder")
+    if ":" in request.host:
+        raise InputError(f"--host {request.host}: VISA has no names for IPv6 addresses; name an IPv4 address")
+
+
+@contextmanager
+def _bell_of_signals(loop: Loop) -> Generator[None]:
+    """Let signals wake the loop, which looks then whether it is to stop."""
+    before = signal.set_wakeup_fd(loop.bell.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+
+
+def _announce(offers: list[Offer], request: ServeRequest) -> None:
+    """Say where everything is; all of it listens."""
+    if not _is_loopback(request.host):
+        complain(f"whoever reaches {request.host} can use these instruments: they know no passwords")
+    if request.json:
+        entries = [
+            {"name": one.name, "driver": one.driver, "model": one.model, "resource": one.resource,
+             "others": list(one.others)}
+            for one in offers
+        ]  # fmt: skip
+        print_json({"instruments": entries})
+        return
+    rows = [("name", "driver", "model", "resource", "others")]
+    rows += [(one.name, one.driver, one.model, one.resource, " ".join(one.others)) for one in offers]
+    print_lines(table(rows))
+    with suppress(OSError):
+        print("serving until Ctrl-C", file=sys.stderr)  # noqa: T201
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _keep_up(twin: TwinBackend) -> None:
+    """Say what the world had to say, and let the audit be read by others."""
+    for notice in twin.notices():
+        complain(notice)
+    if twin.world.audit is not None:
+        twin.world.audit.flush()
+
+
+def _save(twin: TwinBackend, request: ServeRequest, stop: StopRequests) -> None:
+    """Save the world; no further signal breaks this off."""
+    stop.shield()
+    ignore_signals()
+    if request.die is not None:
+        twin.world.save(request.die)
+        complain(f"the die is saved in {request.die}")
