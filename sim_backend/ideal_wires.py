@@ -78,7 +78,7 @@ class IdealWiring(Wiring):
             others.append(Stress(_neighbours(die, row, column), driven * part.neighbours))
         if die.model.disturbs(driven * part.rest):
             others.append(Stress(_rest(die, row, column), driven * part.rest))
-        return WritePoint(driven, driven, headroom, tuple(others))
+        return WritePoint(driven, driven, 0.0, headroom, tuple(others))
 
     @override
     def route(self, row: int, column: int, scheme: ReadScheme) -> Load:

@@ -116,7 +116,12 @@ class NetworkWiring(Wiring):
         disturbed = across.size > 0 and (disturbs(float(across.max())) or disturbs(float(across.min())))
         others = (Stress(np.delete(stress.cells, cell), across),) if disturbed else ()
         headroom = limit - _largest_current(found) if driven == voltage else -limit
-        return WritePoint(driven, float(found.cell_voltage[row, column]), headroom, others)
+        across_cell = float(found.cell_voltage[row, column])
+        segments = self._solver.resistances
+        way = segments.row_segment * (column + 1) + segments.column_segment * (self.die.rows - row)
+        current = float(self.die.current(np.array([cell]), across_cell)[0])
+        dropped = way * abs(current / driven) if driven else 0.0
+        return WritePoint(driven, across_cell, min(dropped, 1.0), headroom, others)
 
     @override
     def route(self, row: int, column: int, scheme: ReadScheme) -> Load:

@@ -82,12 +82,14 @@ class WritePoint:
     Args:
         driven: voltage between the drivers of its row and column, lowered if a line's limit holds it back (V).
         selected: voltage across the cell itself (V).
+        dropped: share of `driven` that the cell's own current drops on its way: what changes as the cell moves.
         headroom: what the line with the largest current could carry beyond it (A); below 0 if it is held at its limit.
         others: every other cell at a voltage that changes cells.
     """
 
     driven: float
     selected: float
+    dropped: float
     headroom: float
     others: tuple[Stress, ...]
 

@@ -243,7 +243,7 @@ class World:
         They change as the cell moves where wires drop a part of them, and where a line comes to its limit.
         """
         stress = Stress(cell, point.selected)
-        dropped = 1 - point.selected / point.driven if point.driven else 0.0
+        dropped = point.dropped
         if point.headroom < math.inf:
             rise = beginning(self.die, stress, train, 0.0).rise * abs(float(self.die.current(cell, point.selected)[0]))
             dropped = LIMITED if rise > point.headroom else dropped
