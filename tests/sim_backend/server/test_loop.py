@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import struct
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from sim_backend.server.bounds import Bounds
 if TYPE_CHECKING:
     from tests.sim_backend.server.conftest import ServeBench
 
+_AT_ONCE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 IDN = b"KEITHLEY INSTRUMENTS,"
 SECOND_OF_PULSES = pack_entries([Pulse(Cell(0, 0), 0.1, 1e-3, 500)])
 """500 slots of 2 ms."""
@@ -174,7 +176,7 @@ def test_any_bytes_and_any_end(serve_bench: ServeBench) -> None:
             connection = served.connect(name)
             connection.sendall(noise.randbytes(noise.randrange(1, 3000)))
             if count % 3 == 0:  # not even a farewell: the network's "reset"
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             connection.close()
     assert ask(served.connect("smu"), b"*CLS;*IDN?").startswith(IDN)
     assert served.board().status().state is BoardState.SAFE
