@@ -18,7 +18,7 @@ from sim_backend.audit import Audit, Event
 from sim_backend.device_models.interface import Train
 from sim_backend.device_models.validity import check_voltage
 from sim_backend.die_file import FrontEndState, SavedDie, save_die
-from sim_backend.following import LIMITED, beginning, remainder
+from sim_backend.following import beginning, remainder
 from sim_backend.front_end.ideal import IdealFrontEnd
 from sim_backend.ideal_wires import CellLoad, IdealWiring
 from sim_backend.network_wires import NetworkWiring
@@ -198,7 +198,7 @@ class World:
         while waiting:
             left = waiting.pop(0)
             point = self._writing.write(row, column, amplitude, scheme, limit)
-            part, voltage = self._part(cell, point, left)
+            part, voltage = self._part(cell, point, left, limit)
             self.die.expose(cell, voltage, part)
             self._note("pulse", Stress(cell, voltage), part.width, part.count, 0)
             if not self._isolated_writes:
@@ -237,21 +237,24 @@ class World:
         for terminals in self._smus.values():
             terminals.settle()
 
-    def _part(self, cell: NDArray[np.int64], point: WritePoint, train: Train) -> tuple[Train, float]:
+    def _part(self, cell: NDArray[np.int64], point: WritePoint, train: Train, limit: float) -> tuple[Train, float]:
         """Return how much of a train may act before voltages must be looked at again, and the cell's mean voltage (V).
 
         They change as the cell moves where wires drop a part of them, and where a line comes to its limit.
         """
-        stress = Stress(cell, point.selected)
-        dropped = point.dropped
+        stress, dropped, held = Stress(cell, point.selected), point.dropped, point.headroom < 0
         if point.headroom < math.inf:
-            rise = beginning(self.die, stress, train, 0.0).rise * abs(float(self.die.current(cell, point.selected)[0]))
-            dropped = LIMITED if rise > point.headroom else dropped
+            current = abs(float(self.die.current(cell, point.selected)[0]))
+            if held or beginning(self.die, stress, train, 0.0).rise * current > point.headroom:
+                # A line at its limit gives way by the cell's share of its current, and less the steeper the cell's I-V.
+                chord = current / abs(point.selected)
+                steepness = float(self.die.law(cell).slope(point.selected)[0]) / chord
+                dropped = max(dropped, min(current / limit, 1.0) / steepness)
         if not dropped:
             return train, point.selected
         part = beginning(self.die, stress, train, dropped)
-        following = dropped if dropped < LIMITED or point.headroom < 0 else 0.0
-        return part.train, point.selected * (1 - following * part.rise / 2)
+        follows = dropped if held else point.dropped
+        return part.train, point.selected * (1 - follows * part.rise / 2)
 
     def _look_at(self, what: str, voltage: float) -> None:
         """Give notice, once, of a voltage beyond what the device is known at."""
