@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from labctl import plugins
 from labctl.bench_file import read_bench
 from labctl.cli import main
 
@@ -88,3 +89,8 @@ def test_every_command_of_the_table_exists(capsys: pytest.CaptureFixture[str]) -
     listed = capsys.readouterr().out
     for command in set(re.findall(r"`labctl ([a-z]+)", README)):
         assert f" {command} " in listed
+
+
+def test_the_drivers_it_names_are_the_drivers_there_are() -> None:
+    (line,) = re.findall(r"^Drivers, and .*$", README, re.MULTILINE)
+    assert set(re.findall(r"`([a-z0-9-]+)`", line)) == set(plugins.names(plugins.DRIVERS))

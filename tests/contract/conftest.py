@@ -15,7 +15,7 @@ from labctl.bench_file import DEFAULT_BENCH, BenchFile, load_bench, read_bench
 from labctl.instruments import ProbeBoard, SourceMeter
 from sim_backend.backend import TwinBackend
 
-SMUS = {"keithley-2450": "2450", "keithley-2400": "2400", "keysight-b2900": "B29"}
+SMUS = {"keithley-2450": "2450", "keithley-2400": "2400", "keithley-2600": "26", "keysight-b2900": "B29"}
 """Drivers that the suite asks on their panels, with what stands in their identity."""
 
 
