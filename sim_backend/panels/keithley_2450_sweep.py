@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from labctl.errors import ModelError
 from sim_backend.panels.keithley_2450_buffers import SourceStatus
 from sim_backend.panels.scpi_errors import ScpiError
 from sim_backend.panels.scpi_events import EventKind
@@ -147,6 +148,10 @@ class TriggerModel:
             self._finish(ModelState.FAILED, FAILED)
         except StopIteration:
             self._finish(ModelState.IDLE, self._outcome)
+        except ModelError:
+            # The world has no answer (a voltage that its model knows nothing of): the run cannot go on.
+            self._finish(ModelState.FAILED, FAILED)
+            raise
         else:
             self._due = self._clock.now() + pause
             self._timer = self._clock.every(pause, self._advance)

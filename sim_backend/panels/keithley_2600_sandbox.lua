@@ -269,7 +269,7 @@ local function matcher(match)
     if type(text) == "string" and type(pattern) == "string" then
       local cost, power = (#text + 1) * (#pattern + 1) / 16, 1
       for place = 1, #pattern do
-        if find(sub(pattern, place, place), "[%*%+%-%?%%]") then
+        if find(sub(pattern, place, place), "[%*%+%-%?]") or find(sub(pattern, place, place + 1), "%%[b%d]") then
           power = power + 1
           cost = cost * (#text + 1) / power
         end

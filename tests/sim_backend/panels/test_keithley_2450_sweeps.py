@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from labctl.errors import ModelError
 from sim_backend.panels.keithley_2450_facts import CONVERSION_OVERHEAD
 from sim_backend.panels.keithley_2450_instrument import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim_backend.world import Operating
     from tests.sim_backend.panels.conftest import Bench2450
 
 CONVERSION = 1 / 50 + CONVERSION_OVERHEAD
@@ -189,3 +191,16 @@ def test_a_sweep_of_the_other_function_changes_the_source(bench_2450: Bench2450)
     bench_2450.ask(":SENS:FUNC 'VOLT';:SOUR:SWE:CURR:LIN 1E-5,3E-5,3,0;:INIT;*WAI")
     assert bench_2450.ask(":SOUR:FUNC?") == "CURR"
     assert bench_2450.values(":TRAC:DATA? 1,3") == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_a_sweep_that_the_world_has_no_answer_to_ends(bench_2450: Bench2450, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(duration: float) -> Operating:
+        raise ModelError("no model holds at this voltage")
+
+    bench_2450.ask(f"{PLAIN};:SOUR:SWE:VOLT:LIN 0,1,3,0")
+    monkeypatch.setattr(bench_2450.terminals, "measure", refuse)
+    with pytest.raises(ModelError):
+        bench_2450.ask(":INIT;*WAI")
+    monkeypatch.undo()
+    assert bench_2450.ask("*OPC?") == "1"
+    assert bench_2450.ask(":INIT;*WAI;*OPC?") == "1"

@@ -130,6 +130,12 @@ def test_the_environment_starts_anew_when_its_memory_is_used_up(bench: Bench2600
     assert bench.ask("print(t, smua.source.limiti)") == "nil\t1.00000e-06"
 
 
+def test_ordinary_patterns_are_taken(bench: Bench2600) -> None:
+    line = "local a, b, c = string.find(string.rep(' ', 99) .. 'x1.50 y', '^%s*(.-)%s*$') print(a, b, c)"
+    assert bench.ask(line) == "1.00000e+00\t1.06000e+02\tx1.50 y"
+    assert bench.ask("print(string.gsub('1.5e-3, 2.5e-3', '(%d+)%.(%d+)e%-(%d)', '%1'))") == "1, 2\t2.00000e+00"
+
+
 def test_the_same_random_numbers_on_every_machine(make_bench: Callable[..., Bench2600]) -> None:
     line = "math.randomseed(7) print(math.random(), math.random(10), math.random(5, 6))"
     assert make_bench().ask(line) == make_bench().ask(line)
