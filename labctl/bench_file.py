@@ -6,29 +6,24 @@ Reading it opens nothing and sends nothing.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+from typing_extensions import override
 
 from labctl import plugins
-from labctl.errors import BenchFileError, UnitError, UnknownNameError, nearest
+from labctl.errors import BenchFileError, UnitError, UnknownNameError
 from labctl.levels import G_MAX
+from labctl.toml_source import TomlSource
 from labctl.units import Amperes, Seconds, Siemens, Volts, parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic_core import ErrorDetails
-
 DEFAULT_BENCH = Path(__file__).parent / "benches" / "default.toml"
 """The packaged bench."""
-
-_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_\-\"']+)\s*=")
 
 
 class _Table(BaseModel):
@@ -147,13 +142,8 @@ def load_bench(path: Path | None = None, twin: Mapping[str, str] | None = None) 
 
 def read_bench(text: str, file: str, twin: Mapping[str, str] | None = None) -> BenchFile:
     """Return the bench that `text` describes; `file` is its name in messages. See `load_bench`."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BenchFileError(f"{file} is not TOML: {error}") from None
-    except (ValueError, RecursionError):
-        raise BenchFileError(f"{file} cannot be read: a number is too long, or tables nest too deep") from None
     source = _Source(file, text, frozenset(twin or ()))
+    data = source.parse()
     for key, value in (twin or {}).items():
         if key not in TwinTable.model_fields:
             raise UnknownNameError("key of the [twin] table", key, TwinTable.model_fields)
@@ -186,61 +176,13 @@ def _read_instruments(data: dict[str, Any], source: _Source) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """The text of a bench file, for messages that point into it."""
+class _Source(TomlSource):
+    """The text of a bench file, some of whose `[twin]` keys the command line overrides."""
 
-    file: str
-    text: str
     overridden: frozenset[str]
 
-    def refusal(self, error: ValidationError, model: type[BaseModel], prefix: tuple[str, ...] = ()) -> BenchFileError:
-        """Return one thing that `error` complains of, in one line: a misspelt key rather than the key it leaves out."""
-        complaints = error.errors(include_url=False)
-        first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
-        location = (*prefix, *(str(part) for part in first["loc"]))
-        return BenchFileError(f"{self.place(location)}: {self._complaint(first, location, model)}")
-
+    @override
     def place(self, location: tuple[str, ...]) -> str:
-        """Return where a key stands, as messages say it."""
         if location[:1] == ("twin",) and location[-1] in self.overridden:
             return f"--twin {location[-1]}"
-        line = _line_of(self.text, location)
-        return f"{self.file} line {line}, {'.'.join(location)}" if line else f"{self.file}, {'.'.join(location)}"
-
-    def _complaint(self, first: ErrorDetails, location: tuple[str, ...], model: type[BaseModel]) -> str:
-        match first["type"]:
-            case "extra_forbidden":
-                near = nearest(location[-1], _keys(model, first["loc"][:-1]))
-                return f"unknown key {location[-1]!r}; " + (f"did you mean {near!r}?" if near else "remove it")
-            case "missing":
-                return "this key is missing"
-            case "model_type" | "dict_type" | "model_attributes_type":
-                return f"this must be a table, not {first['input']!r}"
-            case "value_error":
-                return str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
-            case _:
-                found = "" if isinstance(first["input"], dict) else f", not {first['input']!r}"
-                return first["msg"].replace("Input should be", "must be") + found
-
-
-def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the table at `location` inside `model`."""
-    for part in location:
-        field = model.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
-            return []
-        model = field.annotation
-    return list(model.model_fields)
-
-
-def _line_of(text: str, location: tuple[str, ...]) -> int | None:
-    """Return the line, from 1, on which the key or the table of `location` stands."""
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if match := _TABLE.match(line):
-            table = tuple(part.strip().strip("\"'") for part in match[1].split("."))
-            if table == location:
-                return number
-        elif (match := _KEY.match(line)) and (*table, match[1].strip("\"'")) == location:
-            return number
-    return None
+        return TomlSource.place(self, location)

@@ -7,15 +7,13 @@ profile as its `base` and then give only what differs.
 from __future__ import annotations
 
 import json
-import re
-import tomllib
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
 
 from labctl.errors import BenchFileError, nearest
+from labctl.toml_source import TomlSource
 from labctl.units import Unit
 from sim_backend.device_models.profile_units import ProfileUnit
 from sim_backend.device_models.ru_azo_profile import RuAzoProfile
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pydantic_core import ErrorDetails
-
     from sim_backend.device_models.base_profile import DeviceProfile
 
     Data = dict[str, Any]
@@ -34,8 +30,6 @@ if TYPE_CHECKING:
 PACKAGED = ("ru-azo", "ru-azo-soft", "vteam-tio2", "vteam-taox")
 """Names of the profiles that come with the project."""
 _PROFILES: Mapping[str, type[DeviceProfile]] = {"ru-azo": RuAzoProfile, "vteam": VteamProfile}
-_KEY = re.compile(r"\s*([A-Za-z0-9_\-\"']+)\s*=")
-_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 
 
 def load_profile(path: Path) -> DeviceProfile:
@@ -69,7 +63,7 @@ def profile_from_json(text: str) -> DeviceProfile:
     Raises:
         BenchFileError: if the text is not such JSON, or a key is unknown, missing or wrong.
     """
-    source = _Source("saved device profile", "")
+    source = TomlSource("saved device profile", "")
     try:
         data: object = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -84,31 +78,22 @@ def _packaged_text(name: str) -> str:
 
 
 def _read_toml(text: str, file: str, name: str) -> DeviceProfile:
-    source = _Source(file, text)
-    data = _parsed(text, file)
+    source = TomlSource(file, text)
+    data = source.parse()
     data.setdefault("name", name)
     if "base" in data:
         data = _merged(data, source)
     return _validated(data, source)
 
 
-def _parsed(text: str, file: str) -> Data:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BenchFileError(f"{file} is not TOML: {error}") from None
-    except (ValueError, RecursionError):
-        raise BenchFileError(f"{file} cannot be read: a number is too long, or tables nest too deep") from None
-
-
-def _merged(data: Data, source: _Source) -> Data:
+def _merged(data: Data, source: TomlSource) -> Data:
     """Return the keys of the profile's base with its own over them; a table is merged key by key."""
     base: object = data.pop("base")
     if base not in PACKAGED:
         near = nearest(base, PACKAGED) if isinstance(base, str) else None
         hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(PACKAGED)}"
         raise BenchFileError(f"{source.place(('base',))}: there is no packaged profile {base!r}; {hint}")
-    below = _parsed(_packaged_text(str(base)), f"{base}.toml")
+    below = TomlSource(f"{base}.toml", _packaged_text(str(base))).parse()
     if "base" in below:
         below = _merged(below, source)
     if data.get("model", below["model"]) != below["model"]:
@@ -122,7 +107,7 @@ def _merged(data: Data, source: _Source) -> Data:
     return below
 
 
-def _validated(data: Data, source: _Source) -> DeviceProfile:
+def _validated(data: Data, source: TomlSource) -> DeviceProfile:
     model: object = data.get("model")
     kind = _PROFILES.get(model) if isinstance(model, str) else None
     if kind is None:
@@ -146,63 +131,3 @@ def _written(table: BaseModel) -> Data:
             # repr() of a float is the shortest text that reads back as the same float.
             data[key] = value if unit is None else f"{value!r} {unit.symbol}"
     return data
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """The text of a profile, for messages that point into it."""
-
-    file: str
-    text: str
-
-    def refusal(self, error: ValidationError, kind: type[BaseModel]) -> BenchFileError:
-        """Return one thing that `error` complains of: a misspelt key rather than the key it leaves out."""
-        complaints = error.errors(include_url=False)
-        first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
-        location = tuple(str(part) for part in first["loc"])
-        return BenchFileError(f"{self.place(location)}: {_complaint(first, location, kind)}")
-
-    def place(self, location: tuple[str, ...]) -> str:
-        """Return where a key stands, as messages say it."""
-        line = _line_of(self.text, location)
-        where = f"{self.file} line {line}" if line else self.file
-        return f"{where}, {'.'.join(location)}" if location else where
-
-
-def _complaint(first: ErrorDetails, location: tuple[str, ...], kind: type[BaseModel]) -> str:
-    match first["type"]:
-        case "extra_forbidden":
-            near = nearest(location[-1], _keys(kind, location[:-1]))
-            return f"unknown key {location[-1]!r}; " + (f"did you mean {near!r}?" if near else "remove it")
-        case "missing":
-            return "this key is missing"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            return f"this must be a table, not {first['input']!r}"
-        case "value_error":
-            return str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
-        case _:
-            found = "" if isinstance(first["input"], dict) else f", not {first['input']!r}"
-            return first["msg"].replace("Input should be", "must be") + found
-
-
-def _keys(kind: type[BaseModel], location: tuple[str, ...]) -> list[str]:
-    """Return the keys of the table at `location` inside a profile."""
-    for part in location:
-        annotation = kind.model_fields[part].annotation
-        if not isinstance(annotation, type) or not issubclass(annotation, BaseModel):
-            return []
-        kind = annotation
-    return list(kind.model_fields)
-
-
-def _line_of(text: str, location: tuple[str, ...]) -> int | None:
-    """Return the line, from 1, on which a key or table stands; None if it stands nowhere."""
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if match := _TABLE.match(line):
-            table = tuple(part.strip().strip("\"'") for part in match[1].split("."))
-            if table == location:
-                return number
-        elif (match := _KEY.match(line)) and (*table, match[1].strip("\"'")) == location:
-            return number
-    return None

@@ -194,10 +194,12 @@ def test_positive_voltage_raises_and_negative_lowers_within_the_range(
 @settings(deadline=None, max_examples=60)
 @given(states, voltages, counts, counts)
 def test_a_train_cut_in_two_ends_where_the_whole_ends(position: float, voltage: float, one: int, two: int) -> None:
-    # Each piece starts cold: the first pulse of a train of 1 us period misses 0.04 % of the heat.
+    # Each piece starts cold: the first pulse of a train of 1 us period misses 0.04 % of the heat. And Gauss's 32 points
+    # miss some millionths of a long way, as the heat follows a tabulated curve (3,000 random trains: up to 3).
     whole = pulsed(at(position), voltage, 80e-9, one + two)
     pieces = pulsed(pulsed(at(position), voltage, 80e-9, one), voltage, 80e-9, two)
-    assert pieces == pytest.approx(whole, rel=1e-7, abs=0.01)
+    way = abs(float(whole[0, 0]) - position)
+    assert pieces == pytest.approx(whole, rel=1e-7, abs=0.01 + 5e-6 * way)
 
 
 @settings(deadline=None, max_examples=60)
