@@ -84,7 +84,7 @@ class KeysightB2900(SourceMeter):
         self.name = link.name
         self.address = link.address
         self._channel = B2900Channel(link, settings.channel)
-        self._knobs = self._channel.knobs
+        self.knobs = self._channel.knobs
         self._low = settings.low
         self._clock = clock
         self._tokens = itertools.cycle(TOKENS)
@@ -114,7 +114,7 @@ class KeysightB2900(SourceMeter):
         self._setup = None
         settings = self._settings(setup, self._channel.require_model())
         self.link.synchronise(self._channel.shut_down())
-        self._knobs.output.confirm(self, False)
+        self.knobs.output.confirm(self, False)
         # A reset with the output off is the only way to a known state: offsets, limit tests, trigger layers and trace
         # buffers of earlier users are too many to be set one by one.
         self.link.write("*RST")
@@ -127,7 +127,7 @@ class KeysightB2900(SourceMeter):
         self._channel.raise_errors("the instrument refuses its configuration")
         for setting in settings:
             setting.confirm()
-        self._knobs.output.confirm(self, False)
+        self.knobs.output.confirm(self, False)
         if setup.voltage > INTERLOCK_VOLTAGE:
             self._channel.require_interlock(setup.voltage)
         self._level, self._origin = 0.0, None
@@ -137,7 +137,7 @@ class KeysightB2900(SourceMeter):
     @override
     def source(self, voltage: float) -> None:
         self._check_levels((voltage,))
-        self._knobs.source_level.send(self, voltage)
+        self.knobs.source_level.send(self, voltage)
         self._level = voltage
 
     @override
@@ -147,18 +147,18 @@ class KeysightB2900(SourceMeter):
                 SettingError, "the output stays off until a limit is set; configure the instrument"
             )
         # A power cycle or the front panel may have changed the limit since it was set.
-        self._knobs.current_limit.confirm(self, self._setup.current_limit)
-        self._knobs.output.send(self, True)
-        if not self._knobs.output.read(self):
+        self.knobs.current_limit.confirm(self, self._setup.current_limit)
+        self.knobs.output.send(self, True)
+        if not self.knobs.output.read(self):
             reason = self._channel.reason("check interlock and temperature")
             raise self._channel.error(RefusedError, f"the output stays off: {reason}")
 
     @override
     def output_off(self) -> None:
-        self._knobs.source_level.send(self, 0.0)
+        self.knobs.source_level.send(self, 0.0)
         self._level = 0.0
-        self._knobs.output.send(self, False)
-        self._knobs.output.confirm(self, False)
+        self.knobs.output.send(self, False)
+        self.knobs.output.confirm(self, False)
 
     @override
     def measure(self) -> Reading:
@@ -187,7 +187,7 @@ class KeysightB2900(SourceMeter):
         setup = self._check_sweep(levels, delay)
         if not levels:
             return []
-        if not self._knobs.output.read(self):
+        if not self.knobs.output.read(self):
             raise self._channel.error(SettingError, "a sweep needs the output on; switch it on before")
         self._setup = None
         sweep = ListSweep(self._channel, self._clock, levels, delay, LEVEL_TOLERANCE * setup.voltage)
@@ -215,7 +215,7 @@ class KeysightB2900(SourceMeter):
         The output must not go on by itself, which a reset allows, so that comes first. The measure range follows the
         limit, because the instrument may hold one against the other.
         """
-        knobs = self._knobs
+        knobs = self.knobs
         settings: list[AnySetting] = [
             knobs.auto_output.to(self, False),
             knobs.trip_off.to(self, False),
@@ -249,7 +249,7 @@ class KeysightB2900(SourceMeter):
         return settings
 
     def _read_setup(self) -> SourceSetup:
-        knobs = self._knobs
+        knobs = self.knobs
         return SourceSetup(
             voltage=knobs.source_range.read(self),
             current_limit=knobs.current_limit.read(self),
