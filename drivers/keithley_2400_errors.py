@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from drivers.scpi_text import parse_error
+from drivers.scpi_errors import read_error_queue
 from labctl.errors import EquipmentError, RefusedError
 
 if TYPE_CHECKING:
@@ -22,17 +22,7 @@ def read_errors(link: ScpiLink) -> list[str]:
     Raises:
         LinkError: if an answer is not an entry.
     """
-    errors: list[str] = []
-    for _ in range(ERRORS_MAX):
-        reply = link.query(":SYST:ERR?")
-        try:
-            entry = parse_error(reply)
-        except ValueError:
-            raise link.garbled(":SYST:ERR?", reply) from None
-        if entry.code == 0:
-            break
-        errors.append(str(entry))
-    return errors
+    return read_error_queue(link, ERRORS_MAX)
 
 
 def raise_errors(link: ScpiLink, what: str) -> None:

@@ -12,7 +12,8 @@ from typing_extensions import override
 
 from drivers.keithley_2450_knobs import CURRENT_RANGES, PROTECTIONS, SOURCE_RANGES, Keithley2450Knobs, SourceStatus
 from drivers.scpi import ScpiLink
-from drivers.scpi_text import parse_error, parse_identity
+from drivers.scpi_errors import read_error_queue
+from drivers.scpi_text import parse_identity
 from labctl.bench_file import InstrumentEntry
 from labctl.errors import EquipmentError, LinkError, RefusedError, SettingError, TrippedError
 from labctl.instruments import Identity, OffMode, Reading, SourceMeter, SourceSetup
@@ -47,8 +48,6 @@ SWEEP_PATIENCE = 10.0
 """A sweep that gives no reading for this long (s), and for ten times its delay, has stopped."""
 LINE_PERIOD = 0.02
 """Of a 50 Hz power line (s)."""
-ERRORS_MAX = 1000
-"""Entries of the instrument's event log."""
 
 
 class Keithley2450(Keithley2450Knobs, SourceMeter):
@@ -174,17 +173,7 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
 
     @override
     def read_errors(self) -> list[str]:
-        errors: list[str] = []
-        for _ in range(ERRORS_MAX):
-            reply = self.link.query(":SYST:ERR?")
-            try:
-                entry = parse_error(reply)
-            except ValueError:
-                raise self.link.garbled(":SYST:ERR?", reply) from None
-            if entry.code == 0:
-                break
-            errors.append(str(entry))
-        return errors
+        return read_error_queue(self.link)
 
     @override
     def make_safe(self) -> None:

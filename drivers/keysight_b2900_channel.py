@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from drivers.keysight_b2900_knobs import MODELS, KeysightB2900Knobs, output
-from drivers.scpi_text import parse_error, parse_identity
+from drivers.scpi_errors import read_error_queue
+from drivers.scpi_text import parse_identity
 from labctl.errors import EquipmentError, IdentityError, LinkError, RefusedError, SettingError
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ INTERLOCK = ":SYST:INT:TRIP?"
 nearly the same name."""
 INTERLOCK_VOLTAGE = 42.0
 """Magnitude (V) beyond which the interlock must be closed (B2900 user's guide)."""
-ERRORS_MAX = 1000
-"""More entries than an error queue holds."""
 
 
 class B2900Channel:
@@ -109,17 +108,7 @@ class B2900Channel:
 
     def read_errors(self) -> list[str]:
         """Return and clear what stands in the error queue, oldest first."""
-        errors: list[str] = []
-        for _ in range(ERRORS_MAX):
-            reply = self.link.query(":SYST:ERR?")
-            try:
-                entry = parse_error(reply)
-            except ValueError:
-                raise self.link.garbled(":SYST:ERR?", reply) from None
-            if entry.code == 0:
-                break
-            errors.append(str(entry))
-        return errors
+        return read_error_queue(self.link)
 
     def reason(self, hint: str = "") -> str:
         """Return what the error queue says of a failure; where it says nothing, that, and the hint."""

@@ -24,6 +24,8 @@ from sim_backend.validation.sources import STUDY
 PROTOCOL = "write-verify"
 SEED = 1
 """Of die and board: the one of the demand. Boards differ: one in twenty has a gain that is 10 ppm off, or more."""
+BURSTS_RANDOM = 3.0
+"""Bursts a level that the design study's algorithm takes in random order, at most."""
 _RUNS = 4
 """Stretches of neighbouring levels that stand for all of them, where not all are written."""
 
@@ -77,6 +79,12 @@ def ascending(count: int) -> str:
 def random_order(count: int) -> str:
     """Return `count` different levels in random order."""
     return ",".join(map(str, np.random.default_rng(SEED).permutation(LEVELS)[:count].tolist()))
+
+
+def measured_bursts(shuffled: ProgrammingFigures) -> str:
+    """Return the bursts a level in random order, in words: a demand on the protocol's algorithm, not on the twin."""
+    verdict = "met" if shuffled.bursts <= BURSTS_RANDOM else "NOT MET"
+    return f"{shuffled.bursts:.2f} on {shuffled.levels} levels: {verdict}"
 
 
 def programming_rows(up: ProgrammingFigures, shuffled: ProgrammingFigures) -> list[Row]:

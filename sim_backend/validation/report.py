@@ -17,7 +17,7 @@ from sim_backend.validation.page import Occasion, render_page, worded
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sim_backend.validation.acceptance import Section, Validation
+    from sim_backend.validation.acceptance import Pending, Section, Validation
 
 _PACKAGES = ("labctl", "numpy", "scipy", "matplotlib")
 
@@ -48,8 +48,9 @@ def validate_twin(page: Path | None, quick: bool, long: bool, seed: int, json: b
         versions = {"python": sys.version.split()[0], **{name: version(name) for name in _PACKAGES}}
         _write(found, page, Occasion(started, clock.now() - start, versions))
     if json:
-        rows = [asdict(row) for row in found.rows]
-        print_json({"passed": found.passed, "rows": rows, "page": None if page is None else str(page.resolve())})
+        rows, others = [asdict(row) for row in found.rows], [asdict(pending) for pending in found.pending]
+        place = None if page is None else str(page.resolve())
+        print_json({"passed": found.passed, "rows": rows, "not_judged": others, "page": place})
     else:
         _print_end(found, page)
     return 0 if found.passed else 1
@@ -92,11 +93,15 @@ def _print_section(section: Section) -> None:
     print_lines([section.title, *(f"  {line}" for line in table(rows)), ""])
 
 
+def _said(pending: Pending) -> str:
+    return f"{pending.what}: {pending.measured}; demanded {pending.target}" if pending.measured else pending.what
+
+
 def _print_end(found: Validation, page: Path | None) -> None:
     good = sum(row.passed for row in found.rows)
     lines = [f"{good} of {len(found.rows)} rows passed"]
     lines += [f"  not passed: {row.name}; {row.note or row.source}" for row in found.rows if not row.passed]
-    lines += ["not judged here:", *(f"  {pending.what}" for pending in found.pending)]
+    lines += ["not judged here:", *(f"  {_said(pending)}" for pending in found.pending)]
     if page is not None:
         lines.append(f"page: {page.resolve()}")
     print_lines(lines)
