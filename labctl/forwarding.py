@@ -1,0 +1,154 @@
+"""Instruments that pass on what they are asked: the ground on which checks and ledgers stand between layers.
+
+`LimitedProbeBoard` and `LedgeredProbeBoard` override what they have something to say about; nothing here decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from labctl.instruments import ProbeBoard, SourceMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labctl.instruments import (
+        BoardStatus,
+        Capabilities,
+        Cell,
+        CellReadings,
+        ComplianceAction,
+        Identity,
+        Pulse,
+        PulseReceipt,
+        Reading,
+        ReadScheme,
+        SourceSetup,
+        Trip,
+        WriteScheme,
+    )
+
+
+class ForwardingProbeBoard(ProbeBoard):
+    """A probe board in front of another one."""
+
+    def __init__(self, board: ProbeBoard) -> None:
+        self._board = board
+        self.name = board.name
+        self.address = board.address
+        self.watchdog = board.watchdog
+
+    @override
+    def identify(self) -> Identity:
+        return self._board.identify()
+
+    @override
+    def make_safe(self) -> None:
+        self._board.make_safe()
+
+    @override
+    def close(self) -> None:
+        self._board.close()
+
+    @override
+    def keep_alive(self) -> None:
+        self._board.keep_alive()
+
+    @override
+    def capabilities(self) -> Capabilities:
+        return self._board.capabilities()
+
+    @override
+    def status(self) -> BoardStatus:
+        return self._board.status()
+
+    @override
+    def open_session(self) -> None:
+        self._board.open_session()
+
+    @override
+    def clear(self) -> Trip:
+        return self._board.clear()
+
+    @override
+    def arm(self, period: float) -> None:
+        self._board.arm(period)
+
+    @override
+    def set_scheme(self, write: WriteScheme, read: ReadScheme) -> None:
+        self._board.set_scheme(write, read)
+
+    @override
+    def set_compliance(self, limit: float, action: ComplianceAction) -> None:
+        self._board.set_compliance(limit, action)
+
+    @override
+    def route(self, cell: Cell) -> None:
+        self._board.route(cell)
+
+    @override
+    def unroute(self) -> None:
+        self._board.unroute()
+
+    @override
+    def read(self, cells: Sequence[Cell], voltage: float, averages: int) -> CellReadings:
+        return self._board.read(cells, voltage, averages)
+
+    @override
+    def pulse(self, pulses: Sequence[Pulse]) -> PulseReceipt:
+        return self._board.pulse(pulses)
+
+    @override
+    def pulse_read(self, pulses: Sequence[Pulse], voltage: float, averages: int) -> tuple[PulseReceipt, CellReadings]:
+        return self._board.pulse_read(pulses, voltage, averages)
+
+
+class ForwardingSourceMeter(SourceMeter):
+    """A source-measure unit in front of another one."""
+
+    def __init__(self, smu: SourceMeter) -> None:
+        self._smu = smu
+        self.name = smu.name
+        self.address = smu.address
+
+    @override
+    def identify(self) -> Identity:
+        return self._smu.identify()
+
+    @override
+    def make_safe(self) -> None:
+        self._smu.make_safe()
+
+    @override
+    def close(self) -> None:
+        self._smu.close()
+
+    @override
+    def configure(self, setup: SourceSetup) -> SourceSetup:
+        return self._smu.configure(setup)
+
+    @override
+    def source(self, voltage: float) -> None:
+        self._smu.source(voltage)
+
+    @override
+    def output_on(self) -> None:
+        self._smu.output_on()
+
+    @override
+    def output_off(self) -> None:
+        self._smu.output_off()
+
+    @override
+    def measure(self) -> Reading:
+        return self._smu.measure()
+
+    @override
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        return self._smu.sweep(voltages, delay)
+
+    @override
+    def read_errors(self) -> list[str]:
+        return self._smu.read_errors()
