@@ -23,8 +23,9 @@ from memory_bench import BENCH, MemoryBackend, MemoryMeter
 
 from labctl import plugins
 from labctl.bench import Bench
-from labctl.engine import RunRequest, Watcher, run
+from labctl.engine import Watcher, run
 from labctl.instruments import SourceMeter
+from labctl.plan import RunRequest
 from labctl.protocol import STEP_END, Outcome, Parameters, Protocol, StepEnd
 from labctl.store import RunWriter
 from labctl.units import Amperes, Volts
@@ -74,7 +75,7 @@ PROTOCOL = Protocol(
     needs=(SourceMeter,),
     check=lambda die, envelope, parameters: None,
     steps=lambda parameters: POINTS // STEP,
-    run=_set_and_read,
+    run=lambda bench, parameters, start: _set_and_read(bench, parameters),
     summarise=lambda records, parameters: Outcome(True, Points(len(records))),
     caption=lambda record: f"{record.current}",
 )

@@ -22,6 +22,7 @@ from pyvisa.constants import StatusCode
 from pyvisa.resources import MessageBasedResource
 from typing_extensions import override
 
+from drivers.visa_library import bench_library, resource_class
 from labctl.backend import Backend, BackendOptions, WallClock
 from labctl.errors import LinkError
 
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
     from labctl.bench_file import BenchFile
 
-LIBRARIES = {"pyvisa-py": "@py", "system": "@ivi"}
-"""What the bench file's `visa` key may say apart from a path, as pyvisa says it."""
+PYVISA_PY = "pyvisa-py"
+SYSTEM = "system"
+"""What the bench file's `visa` key may say apart from a path."""
 OPEN_TIMEOUT = 5000
 """How long a connection may take (ms)."""
 SERIAL_TIMEOUT = 1.0
@@ -46,7 +48,7 @@ class HardwareBackend(Backend):
         visa: "pyvisa-py", "system" for the vendor's VISA library, or a path to one.
     """
 
-    def __init__(self, visa: str = "pyvisa-py") -> None:
+    def __init__(self, visa: str = PYVISA_PY) -> None:
         self.clock = WallClock()
         self._visa = visa
         self._manager: pyvisa.ResourceManager | None = None
@@ -60,8 +62,11 @@ class HardwareBackend(Backend):
     @override
     def open_visa(self, resource_name: str, **settings: Any) -> MessageBasedResource:
         manager = self._resource_manager()
+        kind = resource_class(resource_name) if self._visa == PYVISA_PY else None
         try:
-            resource = manager.open_resource(resource_name, open_timeout=OPEN_TIMEOUT, **settings)
+            resource = manager.open_resource(
+                resource_name, open_timeout=OPEN_TIMEOUT, resource_pyclass=kind, **settings
+            )
         except Exception as error:  # pyvisa-py raises bare Exception when it cannot connect
             advice = _visa_advice(error, resource_name)
             raise LinkError(f"cannot open {resource_name}: {_reason(error)}; {advice}") from error
@@ -107,7 +112,10 @@ class HardwareBackend(Backend):
     def _resource_manager(self) -> pyvisa.ResourceManager:
         if self._manager is None:
             try:
-                self._manager = pyvisa.ResourceManager(LIBRARIES.get(self._visa, self._visa))
+                if self._visa == PYVISA_PY:
+                    self._manager = pyvisa.ResourceManager(bench_library())
+                else:
+                    self._manager = pyvisa.ResourceManager("@ivi" if self._visa == SYSTEM else self._visa)
             except (OSError, ValueError, pyvisa.Error) as error:
                 raise LinkError(
                     f"cannot load the VISA library {self._visa!r}: {_reason(error)}; "

@@ -6,37 +6,40 @@ link does after a failure is in `drivers/scpi.py`. The source is the Series 2400
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
+from drivers.failures import failure
+from drivers.identity import ask_identity
 from drivers.keithley_2400_acquisition import Acquisition
-from drivers.keithley_2400_errors import failure, raise_errors, read_errors, why_off
+from drivers.keithley_2400_errors import read_errors, why_off
 from drivers.keithley_2400_knobs import (
     CURRENT_RANGES,
+    DELAY_MAX,
     LOWEST_LIMIT,
     OVER,
     PROTECTION_TOLERANCE,
     PROTECTIONS,
     SOURCE_RANGES,
     Keithley2400Knobs,
-    holding,
 )
-from drivers.keithley_2400_link import Keithley2400Entry, open_link
+from drivers.keithley_2400_link import TIMEOUT, Keithley2400Entry, open_link
 from drivers.keithley_2400_sweep import SWEEP_MAX, Pace
-from drivers.scpi_text import parse_identity
-from labctl.errors import LinkError, RefusedError, SettingError
-from labctl.instruments import Identity, OffMode, Reading, SourceMeter, SourceSetup
+from drivers.output_order import OutputOrder
+from drivers.settings import confirm_settings
+from drivers.source_bounds import check_levels, check_sweep, holding
+from labctl.errors import SettingError
+from labctl.instruments import Identity, Reading, SourceMeter, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drivers.knobs import Setting
     from drivers.scpi import ScpiLink
+    from drivers.settings import AnySetting
     from labctl.backend import Backend, Clock
-
-    AnySetting = Setting[float] | Setting[bool] | Setting[str] | Setting[OffMode] | Setting[frozenset[str]]
 
 SHUT_DOWN = (":ABOR", ":ABOR", ":SOUR:VOLT:MODE FIX", ":SOUR:VOLT 0", ":OUTP 0")
 """Ends a sweep, sources 0 V, switches off. The first line may be lost: half a command that a killed process left in
@@ -49,7 +52,8 @@ errors; the timer runs on."""
 class Keithley2400(Keithley2400Knobs, SourceMeter):
     """A Keithley 2400, or a 2401, which has no 200 V range.
 
-    `configure` returns the full scale of the source range as `voltage`; that much can be sourced. A fixed measure
+    `configure` returns the full scale of the source range as `voltage`; levels are sourced up to that, and below the
+    over-voltage protection, which is the nearest one above what was asked for. A fixed measure
     range is at the most the one that holds the current limit: the instrument has no higher one then, and no current
     needs it. A measure range below the limit holds the output back before the limit does (`in_compliance`).
     `Reading.time` counts from the first `measure` after `configure`; in a sweep, from the sweep's first reading.
@@ -64,7 +68,8 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
 
     Settings: ClassVar[type[Keithley2400Entry]] = Keithley2400Entry
     models: ClassVar[tuple[str, ...]] = ("2400", "2401")
-    has_watchdog: ClassVar[bool] = False
+    has_watchdog = False
+    """None of the chapters of the user's manual has one."""
 
     def __init__(self, link: ScpiLink, clock: Clock, byte_time: float | None = None) -> None:
         self.link = link
@@ -72,6 +77,11 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
         self.address = link.address
         self._acquisition = Acquisition(link, clock, byte_time)
         self._setup: SourceSetup | None = None
+        self._protection = math.inf
+        cls = type(self)
+        self._order = OutputOrder(
+            self, cls.source_level, cls.current_limit, cls.output, self.read_errors, lambda: why_off(link)
+        )
         self._origin: float | None = None
 
     @classmethod
@@ -85,7 +95,7 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
 
     @override
     def identify(self) -> Identity:
-        return parse_identity(self.link.query_until("*IDN?", _is_identity))
+        return ask_identity(self.link)
 
     @override
     def configure(self, setup: SourceSetup) -> SourceSetup:
@@ -99,10 +109,9 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
             self.measure_range = CURRENT_RANGES[0]
         for setting in settings:
             setting.send()
-        raise_errors(self.link, "the instrument refuses its configuration")
-        for setting in settings:
-            setting.confirm()
+        confirm_settings(self.link, settings, self.read_errors(), "the instrument refuses its configuration")
         Keithley2400.output.confirm(self, False)
+        self._protection = _protecting(setup.voltage) * (1 - PROTECTION_TOLERANCE)
         self._acquisition.restart()
         self._origin = None
         self._setup = self._confirmed(setup)
@@ -110,26 +119,16 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
 
     @override
     def source(self, voltage: float) -> None:
-        self._check_level(voltage)
-        self.source_level = voltage
+        setup = check_levels(self.link, (voltage,), self._setup, self._protection)
+        self._order.source(voltage, setup.voltage)
 
     @override
     def output_on(self) -> None:
-        if self._setup is None:
-            raise failure(
-                self.link, SettingError, "the output stays off until a limit is set; configure the instrument"
-            )
-        # A power cycle or the front panel may have changed the limit since it was set.
-        Keithley2400.current_limit.confirm(self, self._setup.current_limit)
-        self.output = True
-        if not self.output:
-            raise failure(self.link, RefusedError, f"the output stays off: {why_off(self.link)}")
+        self._order.on(self._setup)
 
     @override
     def output_off(self) -> None:
-        self.source_level = 0.0
-        self.output = False
-        Keithley2400.output.confirm(self, False)
+        self._order.off()
 
     @override
     def measure(self) -> Reading:
@@ -142,10 +141,10 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
 
     @override
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        setup = self._setup
         levels = [float(voltage) for voltage in voltages]
-        self._check_sweep(levels, delay)
-        if not levels or setup is None:
+        setup = check_levels(self.link, levels, self._setup, self._protection)
+        check_sweep(self.link, levels, delay, SWEEP_MAX, DELAY_MAX)
+        if not levels:
             return []
         if not self.output:
             raise failure(self.link, SettingError, "a sweep needs the output; switch it on before")
@@ -167,11 +166,7 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
     @override
     def make_safe(self) -> None:
         self._setup = None
-        try:
-            self.link.send_urgently(SHUT_DOWN)
-            Keithley2400.output.confirm(self, False)
-        except (LinkError, SettingError) as error:
-            raise LinkError(f"{error}; its output may be on") from error
+        self._order.make_safe(SHUT_DOWN)
 
     @override
     def close(self) -> None:
@@ -185,7 +180,7 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
         terminals, enable = self.terminals, self.output_enable
         for command in ("*RST", "*CLS", *UNHINDERED):
             self.link.write(command)
-        self.link.query("*OPC?")
+        self.link.query("*OPC?", timeout=TIMEOUT)
         self.terminals = terminals
         self.output_enable = enable
 
@@ -197,7 +192,9 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
             wanted = self._measure_range(setup.current_range, setup.current_limit)
             current_range = cls.measure_range.confirm(self, wanted)
         return SourceSetup(
-            voltage=cls.source_range.confirm(self, self._holding(SOURCE_RANGES, setup.voltage, "source range", "V")),
+            voltage=cls.source_range.confirm(
+                self, holding(self.link, SOURCE_RANGES, setup.voltage, "source range", "V")
+            ),
             current_limit=cls.current_limit.confirm(self, setup.current_limit),
             current_range=current_range,
             nplc=cls.nplc.confirm(self, setup.nplc),
@@ -211,7 +208,7 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
         The limit comes before the measure range, because the highest one depends on it.
         """
         cls = type(self)
-        source_range = self._holding(SOURCE_RANGES, setup.voltage, "source range", "V")
+        source_range = holding(self.link, SOURCE_RANGES, setup.voltage, "source range", "V")
         settings: list[AnySetting] = [
             cls.source_function.to(self, "voltage"),
             cls.source_mode.to(self, "fixed"),
@@ -222,7 +219,7 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
             cls.source_auto_range.to(self, False),
             cls.source_level.to(self, 0.0),
             # A level within the tolerance of the protection could be clamped by it.
-            cls.protection.to(self, next(p for p in PROTECTIONS if setup.voltage < p * (1 - PROTECTION_TOLERANCE))),
+            cls.protection.to(self, _protecting(setup.voltage)),
             cls.current_limit.to(self, setup.current_limit),
         ]
         if setup.current_range is not None:
@@ -245,8 +242,8 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
 
     def _measure_range(self, current: float, limit: float) -> float:
         """Return the fixed measure range for `current` (A) under a limit (A)."""
-        highest = self._holding(CURRENT_RANGES, limit, "measure range", "A")
-        chosen = min(self._holding(CURRENT_RANGES, current, "measure range", "A"), highest)
+        highest = holding(self.link, CURRENT_RANGES, limit, "measure range", "A")
+        chosen = min(holding(self.link, CURRENT_RANGES, current, "measure range", "A"), highest)
         if limit < LOWEST_LIMIT * chosen / OVER:
             raise failure(
                 self.link,
@@ -256,35 +253,7 @@ class Keithley2400(Keithley2400Knobs, SourceMeter):
             )
         return chosen
 
-    def _holding(self, ranges: tuple[float, ...], value: float, what: str, unit: str) -> float:
-        full = holding(ranges, value)
-        if full is None:
-            raise failure(
-                self.link, SettingError, f"no {what} holds {value:g} {unit}; the largest is {ranges[-1]:g} {unit}"
-            )
-        return full
 
-    def _check_level(self, voltage: float) -> None:
-        if self._setup is None:
-            raise failure(self.link, SettingError, "no source range is set; configure the instrument")
-        if not abs(voltage) <= self._setup.voltage:
-            raise failure(
-                self.link,
-                SettingError,
-                f"{voltage:g} V is beyond the configured source range of {self._setup.voltage:g} V",
-            )
-
-    def _check_sweep(self, levels: Sequence[float], delay: float) -> None:
-        for level in levels:
-            self._check_level(level)
-        if len(levels) > SWEEP_MAX:
-            raise failure(self.link, SettingError, f"a sweep holds at most {SWEEP_MAX} points, not {len(levels)}")
-        Keithley2400.source_delay.command(self, delay)
-
-
-def _is_identity(reply: str) -> bool:
-    try:
-        parse_identity(reply)
-    except ValueError:
-        return False
-    return True
+def _protecting(voltage: float) -> float:
+    """Return the lowest over-voltage protection (V) that a level of `voltage` (V) does not reach, by its tolerance."""
+    return next(level for level in PROTECTIONS if voltage < level * (1 - PROTECTION_TOLERANCE))

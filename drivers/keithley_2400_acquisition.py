@@ -9,8 +9,10 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from drivers.keithley_2400_errors import failure, raise_errors, why_off
+from drivers.failures import failure
+from drivers.keithley_2400_errors import raise_errors, why_off
 from drivers.keithley_2400_knobs import Keithley2400Knobs
+from drivers.keithley_2400_link import TIMEOUT
 from drivers.keithley_2400_readings import Timeline, parse_samples, read_samples
 from drivers.keithley_2400_sweep import LIST_MAX
 from labctl.errors import RefusedError, SettingError, TrippedError
@@ -57,7 +59,7 @@ class Acquisition(Keithley2400Knobs):
             TrippedError: if the output is off.
         """
         # Without its output the instrument has no answer to :READ?, so the state of the output comes before it.
-        query, (state, *answers) = self._ask_tagged(":OUTP?;:READ?")
+        query, (state, *answers) = self._ask_tagged(":OUTP?;:READ?", once=True)
         if state == "0":
             raise failure(self.link, TrippedError, f"the output was off during a measurement: {why_off(self.link)}")
         if state != "1":
@@ -93,7 +95,7 @@ class Acquisition(Keithley2400Knobs):
         self.source_level = 0.0
         while (left := begun + len(levels) * pace.least - self._clock.now()) > 0:
             self._clock.sleep(min(left, PATIENCE))
-        self.link.query("*OPC?")
+        self.link.query("*OPC?", timeout=TIMEOUT)
         raise_errors(self.link, "the sweep failed")
         if not self.output:
             raise failure(self.link, TrippedError, f"the output went off during a sweep: {why_off(self.link)}")
@@ -107,7 +109,7 @@ class Acquisition(Keithley2400Knobs):
             group = ",".join(f"{level:.9g}" for level in levels[start : start + LIST_MAX])
             self.link.write(f":SOUR:LIST:VOLT{':APP' if start else ''} {group}")
             # Asked after each group: without flow control the instrument's input overruns at 2048 bytes.
-            held = self.link.query_values(":SOUR:LIST:VOLT:POIN?")
+            held = self.link.query_values(":SOUR:LIST:VOLT:POIN?", timeout=TIMEOUT)
             wanted = min(start + LIST_MAX, len(levels))
             if held != [wanted]:
                 raise_errors(self.link, "the instrument refuses the sweep")
@@ -132,18 +134,18 @@ class Acquisition(Keithley2400Knobs):
             _, answers = self._ask_tagged(":FETC?")
             return parse_samples(";".join(answers), count)
         self.data_format = "binary"
-        values = self.link.query_block(":FETC?", 4 * count, ">f4")
+        values = self.link.query_block(":FETC?", 4 * count, ">f4", timeout=TIMEOUT)
         self.data_format = "text"
         return read_samples(values)
 
-    def _ask_tagged(self, query: str) -> tuple[str, list[str]]:
+    def _ask_tagged(self, query: str, once: bool = False) -> tuple[str, list[str]]:
         """Ask in one message with a number that the answer must repeat; return the message and the other answers.
 
         Answers to `:READ?` are all alike: without a number an old one would be taken for the next.
         """
         tag = next(self._tags)
         message = f"*ESE {tag};*ESE?;{query}"
-        reply = self.link.query(message)
+        reply = self.link.query(message, once=once, timeout=TIMEOUT)
         first, *answers = (part.strip(" ") for part in reply.split(";"))
         if first != str(tag) or not answers:
             raise self.link.garbled(message, reply)

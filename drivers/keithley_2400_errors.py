@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from drivers import failures
 from drivers.scpi_errors import read_error_queue
-from labctl.errors import EquipmentError, RefusedError
 
 if TYPE_CHECKING:
     from drivers.scpi import ScpiLink
-
-E = TypeVar("E", bound=EquipmentError)
 
 ERRORS_MAX = 100
 """More entries than the queue holds, which are ten."""
@@ -31,8 +29,7 @@ def raise_errors(link: ScpiLink, what: str) -> None:
     Raises:
         RefusedError: if there is anything in it; begins with `what`.
     """
-    if errors := read_errors(link):
-        raise failure(link, RefusedError, f"{what}: {'; '.join(errors)}")
+    failures.raise_errors(link, read_errors(link), what)
 
 
 def why_off(link: ScpiLink) -> str:
@@ -43,8 +40,3 @@ def why_off(link: ScpiLink) -> str:
     if link.query(":OUTP:ENAB?").strip() == "1" and link.query(":OUTP:ENAB:TRIP?").strip() == "0":
         return "the output-enable line is open; close the interlock"
     return "no error is given; check front panel, temperature and power"
-
-
-def failure(link: ScpiLink, kind: type[E], what: str) -> E:
-    """Return an error that names the instrument and its address."""
-    return kind(f"{link.name} at {link.address}: {what}")

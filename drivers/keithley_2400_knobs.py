@@ -39,11 +39,6 @@ ELEMENTS = ("VOLT", "CURR", "TIME", "STAT")
 """What a reading consists of; the instrument keeps this order, however they are asked for."""
 
 
-def holding(ranges: tuple[float, ...], value: float) -> float | None:
-    """Return the smallest of `ranges` that holds `value`; None if there is none."""
-    return next((full for full in ranges if 0 <= value <= full), None)
-
-
 def _near(found: float, wanted: float) -> bool:
     return math.isclose(found, wanted, rel_tol=TOLERANCE)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import model_validator
 from pyvisa.constants import ControlFlow
 
-from drivers.scpi import FAILURES, SCPI_TOKEN, ScpiLink
+from drivers.scpi import SCPI_TOKEN, ScpiLink
+from drivers.scpi_channel import FAILURES, ORDINARY_TIMEOUT
 from labctl.bench_file import InstrumentEntry
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 TERMINATIONS = {"CR": "\r", "CR+LF": "\r\n", "LF": "\n", "LF+CR": "\n\r"}
 TIMEOUT = 10.0
-"""Time-out of the link (s): a reading with ten power line cycles, auto zero and auto range takes up to 4 s."""
+"""Time-out of readings, sweeps and resets (s): ten power line cycles, auto zero and auto range take up to 4 s."""
 SERIAL_CLEAR = b"\x03"
 """Control-C: what a device clear is on GPIB. It ends whatever goes on and forgets what was to be said."""
 TOKEN = f":FORM:SREG ASC;{SCPI_TOKEN}"
@@ -83,7 +84,7 @@ def open_link(backend: Backend, name: str, settings: Keithley2400Entry) -> ScpiL
         # pyvisa ends a read at the last character of the termination.
         "read_termination": settings.termination[-1],
         "write_termination": settings.termination,
-        "timeout": round(1000 * TIMEOUT),
+        "timeout": ORDINARY_TIMEOUT,
     }
     if settings.serial:
         options["baud_rate"] = settings.baud_rate

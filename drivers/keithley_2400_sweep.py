@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.keithley_2400_link import TIMEOUT
+from drivers.source_bounds import LINE_PERIOD
 
 SWEEP_MAX = 2500
 """Points of a source list, and readings of the instrument's sample buffer."""
@@ -16,8 +17,6 @@ LIST_MAX = 100
 """Points of one command; more are appended."""
 SAMPLE_BYTES = 56
 """Four numbers of 13 characters with their commas."""
-LINE_PERIOD = 0.02
-"""Of a 50 Hz power line (s)."""
 CONVERSION = 185e-6
 """What a conversion takes apart from its power line cycles (s; notes on the firmware, not the manual)."""
 CONVERSIONS = 2, 6

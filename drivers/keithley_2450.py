@@ -6,54 +6,55 @@ Its settings are in `drivers/keithley_2450_knobs.py`; what a link does after a f
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
+from drivers.failures import failure, raise_errors, reason
+from drivers.identity import ask_identity
 from drivers.keithley_2450_knobs import CURRENT_RANGES, PROTECTIONS, SOURCE_RANGES, Keithley2450Knobs, SourceStatus
+from drivers.keithley_2450_language import require_scpi, switched_off_in_tsp
+from drivers.keithley_2450_readings import ELEMENTS, READ, parse_twice, twice
+from drivers.output_order import OutputOrder
 from drivers.scpi import ScpiLink
 from drivers.scpi_errors import read_error_queue
-from drivers.scpi_text import parse_identity
+from drivers.scpi_tags import ask_tagged
+from drivers.settings import confirm_settings
+from drivers.source_bounds import LINE_PERIOD, check_levels, check_sweep, holding
 from labctl.bench_file import InstrumentEntry
-from labctl.errors import EquipmentError, LinkError, RefusedError, SettingError, TrippedError
-from labctl.instruments import Identity, OffMode, Reading, SourceMeter, SourceSetup
+from labctl.errors import LinkError, RefusedError, SettingError, TrippedError
+from labctl.instruments import Identity, Reading, SourceMeter, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drivers.knobs import Setting
     from drivers.scpi import Channel
+    from drivers.settings import AnySetting
     from labctl.backend import Backend, Clock
 
-    AnySetting = Setting[float] | Setting[bool] | Setting[str] | Setting[OffMode]
-
-E = TypeVar("E", bound=EquipmentError)
-
-LANGUAGES = ("SCPI", "TSP", "SCPI2400")
 TIMEOUT = 5000
 """Time-out of the link (ms): ten power line cycles with auto zero and auto range take up to 3 s."""
 SHUT_DOWN = (":ABOR", ":ABOR", ":SOUR:VOLT 0", ":OUTP 0")
 """Ends a sweep, sources 0 V, switches off. The first line may be lost: half a command that a killed process left in
 the instrument's input spoils whatever is sent next."""
 
-READ = ':READ? "defbuffer1",SOUR,READ,REL,SOURSTAT'
+INTERLOCK = ":OUTP:INT:TRIP?"
 SWEEP_BUFFER = '"defbuffer2"'
 """Sweeps have a buffer of their own: the first one keeps its time base, and buffers made by users leak."""
 SWEEP_MAX = 2500
-"""Points of a source list, appended in groups of `LIST_MAX`."""
+"""Points of a source list, appended in groups of `LIST_MAX`. Assumption: the default buffers hold as many readings."""
 LIST_MAX = 100
 SWEEP_DELAYS = (50e-6, 1e4)
 """Shortest and longest delay of a sweep, apart from none (s)."""
 SWEEP_PATIENCE = 10.0
 """A sweep that gives no reading for this long (s), and for ten times its delay, has stopped."""
-LINE_PERIOD = 0.02
-"""Of a 50 Hz power line (s)."""
 
 
 class Keithley2450(Keithley2450Knobs, SourceMeter):
     """A Keithley 2450.
 
-    `configure` returns the full scale of the source range as `voltage`; that much can be sourced.
+    `configure` returns the full scale of the source range as `voltage`; levels are sourced up to that, and below the
+    over-voltage protection, which is the nearest one above what was asked for.
     `Reading.time` counts from the first `measure` after `configure`; in a sweep, from the sweep's first reading.
     After a sweep that fails, `configure` must be called before the output can be used again.
 
@@ -64,7 +65,8 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
 
     Settings: ClassVar[type[InstrumentEntry]] = InstrumentEntry
     models: ClassVar[tuple[str, ...]] = ("2450",)
-    has_watchdog: ClassVar[bool] = False
+    has_watchdog = False
+    """None of the chapters of the manual's command references has one."""
 
     def __init__(self, link: ScpiLink, clock: Clock) -> None:
         self.link = link
@@ -72,6 +74,16 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
         self.address = link.address
         self._clock = clock
         self._setup: SourceSetup | None = None
+        self._protection = math.inf
+        cls = type(self)
+        self._order = OutputOrder(
+            self,
+            cls.source_level,
+            cls.current_limit,
+            cls.output,
+            self.read_errors,
+            self._why_off,
+        )
 
     @classmethod
     def open(cls, backend: Backend, name: str, settings: InstrumentEntry) -> Keithley2450:
@@ -88,13 +100,13 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
 
     @override
     def identify(self) -> Identity:
-        return parse_identity(self.link.query_until("*IDN?", _is_identity))
+        return ask_identity(self.link)
 
     @override
     def configure(self, setup: SourceSetup) -> SourceSetup:
         settings = self._settings(setup)
         self._setup = None
-        self._require_scpi()
+        require_scpi(self.link)
         self.link.synchronise(SHUT_DOWN)
         Keithley2450.output.confirm(self, False)
         # A reset with the output off is the only way to a known state: filters, relative offsets, delays, limit tests
@@ -108,58 +120,38 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
         for setting in settings:
             setting.send()
         self.link.write(':TRAC:CLE "defbuffer1"')
-        self._raise_errors("the instrument refuses its configuration")
-        for setting in settings:
-            setting.confirm()
+        confirm_settings(self.link, settings, self.read_errors(), "the instrument refuses its configuration")
         Keithley2450.output.confirm(self, False)
-        self._setup = SourceSetup(
-            voltage=self.source_range,
-            current_limit=self.current_limit,
-            current_range=None if self.measure_auto_range else self.measure_range,
-            nplc=self.nplc,
-            four_wire=self.four_wire,
-            off_mode=self.off_mode,
-        )
+        self._protection = _protecting(setup.voltage)
+        self._setup = self._confirmed(setup)
         return self._setup
 
     @override
     def source(self, voltage: float) -> None:
-        self._check_level(voltage)
-        self.source_level = voltage
+        setup = check_levels(self.link, (voltage,), self._setup, self._protection)
+        self._order.source(voltage, setup.voltage)
 
     @override
     def output_on(self) -> None:
-        if self._setup is None:
-            raise self._error(SettingError, "the output stays off until a limit is set; configure the instrument")
-        # A power cycle or the front panel may have changed the limit since it was set.
-        Keithley2450.current_limit.confirm(self, self._setup.current_limit)
-        self.output = True
-        if not self.output:
-            reason = "; ".join(self.read_errors()) or "no error is given; check interlock and over-voltage protection"
-            raise self._error(RefusedError, f"the output stays off: {reason}")
+        self._order.on(self._setup)
 
     @override
     def output_off(self) -> None:
-        self.source_level = 0.0
-        self.output = False
-        Keithley2450.output.confirm(self, False)
+        self._order.off()
 
     @override
     def measure(self) -> Reading:
-        values = self.link.query_values(READ)
-        if len(values) != 4:
-            raise self.link.garbled(READ, ",".join(map(str, values)))
-        return self._reading(*values)
+        return self._reading(*self._ask_twice(READ, ELEMENTS, once=True))
 
     @override
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        setup = self._setup
         levels = [float(voltage) for voltage in voltages]
-        self._check_sweep(levels, delay)
-        if not levels or setup is None:
+        setup = check_levels(self.link, levels, self._setup, self._protection)
+        check_sweep(self.link, levels, delay, SWEEP_MAX, SWEEP_DELAYS[1])
+        if not levels:
             return []
         if not self.output:
-            raise self._error(SettingError, "a sweep would switch the output on; switch it on before")
+            raise failure(self.link, SettingError, "a sweep would switch the output on; switch it on before")
         self._setup = None
         self._load_sweep(levels, max(delay, SWEEP_DELAYS[0]) if delay else 0.0)
         self.link.write(":INIT")
@@ -179,14 +171,21 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
     def make_safe(self) -> None:
         self._setup = None
         try:
-            self.link.send_urgently(SHUT_DOWN)
-            Keithley2450.output.confirm(self, False)
-        except (LinkError, SettingError) as error:
-            raise LinkError(f"{error}; its output may be on") from error
+            self._order.make_safe(SHUT_DOWN)
+        except LinkError:
+            if not switched_off_in_tsp(self.link):
+                raise
 
     @override
     def close(self) -> None:
         self.link.close()
+
+    def _why_off(self) -> str:
+        why = reason(self.read_errors(), "check over-voltage protection, temperature and front panel")
+        # The query sounds inverted: 1 says that the interlock is closed.
+        if self.link.query(INTERLOCK).strip() == "0":
+            why += f"; the interlock is open, which bars the highest range ({INTERLOCK!r} was answered with '0')"
+        return why
 
     def _settings(self, setup: SourceSetup) -> list[AnySetting]:
         """Return the settings that make `setup`, in the order in which they are sent; nothing is sent here.
@@ -195,7 +194,7 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
         limit, because a fixed one bounds the limit.
         """
         cls = type(self)
-        source_range = self._holding(SOURCE_RANGES, setup.voltage, "source range", "V")
+        source_range = holding(self.link, SOURCE_RANGES, setup.voltage, "source range", "V")
         settings: list[AnySetting] = [
             cls.source_function.to(self, "voltage"),
             cls.measure_function.to(self, "current"),
@@ -204,11 +203,11 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
             cls.source_auto_range.to(self, False),
             cls.source_level.to(self, 0.0),
             # A level equal to the protection could be clamped by it.
-            cls.protection.to(self, min(level for level in PROTECTIONS if level > setup.voltage)),
+            cls.protection.to(self, _protecting(setup.voltage)),
             cls.current_limit.to(self, setup.current_limit),
         ]
         if setup.current_range is not None:
-            measure_range = self._holding(CURRENT_RANGES, setup.current_range, "measure range", "A")
+            measure_range = holding(self.link, CURRENT_RANGES, setup.current_range, "measure range", "A")
             settings.append(cls.measure_range.to(self, measure_range))
         settings += [
             cls.measure_auto_range.to(self, setup.current_range is None),
@@ -221,35 +220,25 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
         ]
         return settings
 
-    def _holding(self, ranges: Sequence[float], value: float, what: str, unit: str) -> float:
-        """Return the smallest of `ranges` that holds `value`."""
-        for full in ranges:
-            if 0 <= value <= full:
-                return full
-        raise self._error(SettingError, f"no {what} holds {value:g} {unit}; the largest is {ranges[-1]:g} {unit}")
-
-    def _require_scpi(self) -> None:
-        language = self.link.query_until("*LANG?", LANGUAGES.__contains__)
-        if language != "SCPI":
-            raise self._error(
-                SettingError, f"it speaks {language}; send it '*LANG SCPI', switch it off and on, and run again"
-            )
-
-    def _check_level(self, voltage: float) -> None:
-        if self._setup is None:
-            raise self._error(SettingError, "no source range is set; configure the instrument")
-        if not abs(voltage) <= self._setup.voltage:
-            raise self._error(
-                SettingError, f"{voltage:g} V is beyond the configured source range of {self._setup.voltage:g} V"
-            )
-
-    def _check_sweep(self, levels: Sequence[float], delay: float) -> None:
-        for level in levels:
-            self._check_level(level)
-        if len(levels) > SWEEP_MAX:
-            raise self._error(SettingError, f"a sweep holds at most {SWEEP_MAX} points, not {len(levels)}")
-        if not 0 <= delay <= SWEEP_DELAYS[1]:
-            raise self._error(SettingError, f"a sweep delay of {delay:g} s is out of range, 0 to {SWEEP_DELAYS[1]:g} s")
+    def _confirmed(self, setup: SourceSetup) -> SourceSetup:
+        """Return what is read back of `setup`, each value compared once more: none is an answer to another query."""
+        cls = type(self)
+        auto_range, current_range = setup.current_range is None, None
+        source_range = holding(self.link, SOURCE_RANGES, setup.voltage, "source range", "V")
+        source_range = cls.source_range.confirm(self, source_range)
+        current_limit = cls.current_limit.confirm(self, setup.current_limit)
+        cls.measure_auto_range.confirm(self, auto_range)
+        if setup.current_range is not None:
+            measure_range = holding(self.link, CURRENT_RANGES, setup.current_range, "measure range", "A")
+            current_range = cls.measure_range.confirm(self, measure_range)
+        return SourceSetup(
+            voltage=source_range,
+            current_limit=current_limit,
+            current_range=current_range,
+            nplc=cls.nplc.confirm(self, setup.nplc),
+            four_wire=cls.four_wire.confirm(self, setup.four_wire),
+            off_mode=cls.off_mode.confirm(self, setup.off_mode),
+        )
 
     def _load_sweep(self, levels: Sequence[float], delay: float) -> None:
         for start in range(0, len(levels), LIST_MAX):
@@ -258,7 +247,7 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
         # OFF: the instrument's default is to end a sweep at the first point that reaches the limit.
         self.link.write(f":SOUR:SWE:VOLT:LIST 1,{delay:.9g},1,OFF,{SWEEP_BUFFER}")
         self.link.write(f":TRAC:CLE {SWEEP_BUFFER}")
-        self._raise_errors("the instrument refuses the sweep")
+        raise_errors(self.link, self.read_errors(), "the instrument refuses the sweep")
 
     def _await_sweep(self, count: int, point: float) -> None:
         """Ask for the number of readings until all are there: a blocking wait would hold up an abort.
@@ -274,8 +263,8 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
                 done, moved = found, self._clock.now()
             elif self._clock.now() - moved > SWEEP_PATIENCE + 10 * point:
                 self.link.send_urgently(SHUT_DOWN)
-                reason = "; ".join(self.read_errors()) or "no error is given"
-                raise self._error(RefusedError, f"the sweep stopped after {found} of {count} points: {reason}")
+                why = reason(self.read_errors())
+                raise failure(self.link, RefusedError, f"the sweep stopped after {found} of {count} points: {why}")
             self._clock.sleep(pause)
         self.link.query("*OPC?")
 
@@ -292,12 +281,17 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
         self.data_format = "binary"
         table = self.link.query_block(f"{what},SOUR,READ,REL", 3 * count, "<f8").reshape(count, 3)
         self.data_format = "text"
-        query = f"{what},SOURSTAT"
-        statuses = self.link.query_values(query)
-        if len(statuses) != count:
-            raise self.link.garbled(query, f"{len(statuses)} numbers")
+        statuses = self._ask_twice(twice(f"{what},SOURSTAT"), count)
         rows = zip(table.tolist(), statuses, strict=True)
         return [self._reading(source, current, time, status) for (source, current, time), status in rows]
+
+    def _ask_twice(self, query: str, count: int, *, once: bool = False) -> list[float]:
+        """Return the `count` numbers that the answer to `query` says twice."""
+        reply = ask_tagged(self.link, query, once=once)
+        try:
+            return parse_twice(reply, count)
+        except ValueError:
+            raise self.link.garbled(query, reply) from None
 
     def _reading(self, source: float, current: float, time: float, status: float) -> Reading:
         """Return a reading from its buffer elements.
@@ -309,13 +303,15 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
             raise self.link.garbled(READ, f"{source},{current},{time},{status}")
         bits = SourceStatus(int(status))
         if SourceStatus.OVER_TEMPERATURE in bits:
-            raise self._error(TrippedError, "the instrument is too hot; let it cool down")
+            raise failure(self.link, TrippedError, "the instrument is too hot; let it cool down")
         if SourceStatus.OUTPUT_ON not in bits:
-            raise self._error(
-                TrippedError, "the output was off during a measurement; check interlock, front panel and power"
+            raise failure(
+                self.link,
+                TrippedError,
+                "the output was off during a measurement; check interlock, front panel and power",
             )
         if math.isnan(current):
-            raise self._error(RefusedError, "the instrument returned no reading (9.91E37)")
+            raise failure(self.link, RefusedError, "the instrument returned no reading (9.91E37)")
         overrange = math.isinf(current)
         return Reading(
             voltage=source if math.isfinite(source) else math.nan,
@@ -325,17 +321,7 @@ class Keithley2450(Keithley2450Knobs, SourceMeter):
             overrange=overrange,
         )
 
-    def _raise_errors(self, what: str) -> None:
-        if errors := self.read_errors():
-            raise self._error(RefusedError, f"{what}: {'; '.join(errors)}")
 
-    def _error(self, kind: type[E], what: str) -> E:
-        return kind(f"{self.name} at {self.address}: {what}")
-
-
-def _is_identity(reply: str) -> bool:
-    try:
-        parse_identity(reply)
-    except ValueError:
-        return False
-    return True
+def _protecting(voltage: float) -> float:
+    """Return the lowest over-voltage protection (V) that a level of `voltage` (V) does not reach."""
+    return min(level for level in PROTECTIONS if level > voltage)

@@ -7,31 +7,34 @@ with queries is in `drivers/tsp.py`, and what it does after a failure in `driver
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from typing_extensions import override
 
+from drivers.failures import failure, raise_errors, reason
+from drivers.identity import ask_identity
 from drivers.keithley_2600_knobs import FAMILY, MODELS, Keithley2600Knobs, Model, Status
-from drivers.keithley_2600_sweep import Sweep
-from drivers.scpi_text import ErrorEntry, decode_number, parse_identity
+from drivers.keithley_2600_pulses import BOUNDS, PulseSweep
+from drivers.keithley_2600_sweep import DELAY_MAX, POINTS_MAX, Sweep
+from drivers.output_order import OutputOrder
+from drivers.scpi_channel import ORDINARY_TIMEOUT
+from drivers.scpi_text import ErrorEntry, decode_number
+from drivers.settings import confirm_settings
+from drivers.source_bounds import LINE_PERIOD, check_levels, check_sweep, holding
 from drivers.tsp import TspLink
 from labctl.bench_file import InstrumentEntry
-from labctl.errors import EquipmentError, LinkError, RefusedError, SettingError, TrippedError
-from labctl.instruments import Identity, OffMode, Reading, SourceMeter, SourceSetup
+from labctl.errors import LinkError, RefusedError, SettingError, TrippedError
+from labctl.instruments import Identity, PulseTrain, Reading, SourceMeter, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drivers.knobs import Setting
     from drivers.scpi import Channel
+    from drivers.settings import AnySetting
     from labctl.backend import Backend, Clock
 
-    AnySetting = Setting[float] | Setting[bool] | Setting[str] | Setting[OffMode]
-
-E = TypeVar("E", bound=EquipmentError)
-
-TIMEOUT = 10_000
-"""Time-out of the link (ms): 25 power line cycles with auto zero and auto range take up to 6 s."""
+TIMEOUT = 10.0
+"""Time-out of a reading (s): 25 power line cycles with auto zero and auto range take up to 6 s."""
 SHUT_DOWN = (
     "localnode.prompts = 0",
     "localnode.showerrors = 0",
@@ -82,7 +85,9 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
 
     Settings: ClassVar[type[InstrumentEntry]] = Keithley2600Settings
     models: ClassVar[tuple[str, ...]] = tuple(MODELS)
-    has_watchdog: ClassVar[bool] = False
+    has_watchdog = False
+    """None of the chapters of the manual's command reference has one."""
+    pulse_width_min = BOUNDS.width_min
 
     def __init__(self, link: TspLink, clock: Clock, interlock: bool = False) -> None:
         self.link = link
@@ -91,6 +96,15 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
         self._clock = clock
         self._interlock = interlock
         self._setup: SourceSetup | None = None
+        cls = type(self)
+        self._order = OutputOrder(
+            self,
+            cls.source_level,
+            cls.current_limit,
+            cls.output,
+            self.read_errors,
+            lambda: reason(self.read_errors(), "check the interlock"),
+        )
         self._first_time: float | None = None
 
     @classmethod
@@ -102,7 +116,9 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
         """
 
         def connect() -> Channel:
-            return backend.open_visa(settings.address, read_termination="\n", write_termination="\n", timeout=TIMEOUT)
+            return backend.open_visa(
+                settings.address, read_termination="\n", write_termination="\n", timeout=ORDINARY_TIMEOUT
+            )
 
         link = TspLink(connect, name, settings.address, f"smu{settings.channel}")
         return cls(link, backend.clock, settings.interlock)
@@ -110,12 +126,11 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
     @override
     def identify(self) -> Identity:
         try:
-            reply = self.link.query_until("*IDN?", _is_identity)
+            return ask_identity(self.link)
         except LinkError:
             # It may wait for the end of a script whose sender died.
             self.link.leave_script()
-            reply = self.link.query_until("*IDN?", _is_identity)
-        return parse_identity(reply)
+            return ask_identity(self.link)
 
     @override
     def configure(self, setup: SourceSetup) -> SourceSetup:
@@ -133,9 +148,7 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
         for buffer in BUFFERS:
             self.link.write(f"{buffer}.clear() {buffer}.appendmode = 1 {buffer}.collecttimestamps = 1")
         self.link.write("timer.reset()")
-        self._raise_errors("the instrument refuses its configuration")
-        for setting in settings:
-            setting.confirm()
+        confirm_settings(self.link, settings, self.read_errors(), "the instrument refuses its configuration")
         Keithley2600.output.confirm(self, False)
         self._first_time = None
         self._setup = SourceSetup(
@@ -150,34 +163,23 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
 
     @override
     def source(self, voltage: float) -> None:
-        self._check_level(voltage)
-        self.source_level = voltage
-        self._raise_errors("the instrument refuses the level")
+        setup = check_levels(self.link, (voltage,), self._setup)
+        self._order.source(voltage, setup.voltage)
 
     @override
     def output_on(self) -> None:
-        if self._setup is None:
-            raise self._error(SettingError, "the output stays off until a limit is set; configure the instrument")
-        # A power cycle or the front panel may have changed the limit since it was set.
-        Keithley2600.current_limit.confirm(self, self._setup.current_limit)
-        self.output = True
-        if not self.output:
-            reason = "; ".join(self.read_errors()) or "no error is given; check the interlock"
-            raise self._error(RefusedError, f"the output stays off: {reason}")
+        self._order.on(self._setup)
 
     @override
     def output_off(self) -> None:
-        self.source_level = 0.0
-        self.output = False
-        Keithley2600.output.confirm(self, False)
+        self._order.off()
 
     @override
     def measure(self) -> Reading:
         self.link.write(MEASURE)
-        reply = self.link.query(READ)
+        reply = self.link.query(READ, timeout=TIMEOUT)
         if reply.startswith("nil"):
-            reason = "; ".join(self.read_errors()) or "no error is given"
-            raise self._error(RefusedError, f"the instrument did not measure: {reason}")
+            raise failure(self.link, RefusedError, f"the instrument did not measure: {reason(self.read_errors())}")
         try:
             *texts, compliance, output = reply.split("\t")
             time, current, voltage, status = map(decode_number, texts)
@@ -188,8 +190,10 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
         if not math.isfinite(time):
             raise self.link.garbled(READ, reply)
         if not on:
-            raise self._error(
-                TrippedError, "the output was off during a measurement; check interlock, front panel and power"
+            raise failure(
+                self.link,
+                TrippedError,
+                "the output was off during a measurement; check interlock, front panel and power",
             )
         if self._first_time is None:
             self._first_time = time
@@ -197,26 +201,46 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
 
     @override
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        setup = self._setup
         levels = [float(voltage) for voltage in voltages]
-        for level in levels:
-            self._check_level(level)
-        sweep = Sweep(self, self._clock, self._reading, levels, delay)
-        if not levels or setup is None:
+        setup = check_levels(self.link, levels, self._setup)
+        check_sweep(self.link, levels, delay, POINTS_MAX, DELAY_MAX)
+        if not levels:
             return []
+        sweep = Sweep(self, self._clock, self._reading, levels, delay)
+        return self._run(sweep, setup, len(levels), delay + 2 * setup.nplc * LINE_PERIOD)
+
+    @override
+    def pulse(self, train: PulseTrain) -> list[Reading]:
+        setup = check_levels(self.link, (train.level, train.base), self._setup)
+        BOUNDS.check(self.link, train, setup)
+        pulses = PulseSweep(self, self._clock, self._reading, train, setup.nplc)
+        return self._run(pulses, setup, train.count, train.width + train.rest)
+
+    def _run(self, sweep: Sweep, setup: SourceSetup, count: int, point: float) -> list[Reading]:
+        """Return the readings of a sweep.
+
+        Args:
+            sweep: what is to be done.
+            setup: the configuration, which stands again when all went well.
+            count: how many readings there will be.
+            point: about how long each takes (s).
+        """
         if not self.output:
-            raise self._error(SettingError, "the output is off; switch it on before a sweep")
+            raise failure(self.link, SettingError, "the output is off; switch it on before a sweep or pulses")
         self._setup = None
         sweep.load()
-        self._raise_errors("the instrument refuses the sweep")
-        if (done := sweep.run(setup.nplc)) < len(levels):
+        raise_errors(self.link, self.read_errors(), "the instrument refuses the sweep")
+        sweep.confirm()
+        if (done := sweep.run(point)) < count:
             self.link.send_urgently(SHUT_DOWN)
-            reason = "; ".join(self.read_errors()) or "no error is given"
-            raise self._error(RefusedError, f"the sweep stopped after {done} of {len(levels)} points: {reason}")
+            why = reason(self.read_errors())
+            raise failure(self.link, RefusedError, f"the sweep stopped after {done} of {count} points: {why}")
         readings = sweep.read()
         # What the interlock switched off stays off.
         if not self.output:
-            raise self._error(TrippedError, "the output went off in a sweep; check interlock, front panel and power")
+            raise failure(
+                self.link, TrippedError, "the output went off in a sweep; check interlock, front panel and power"
+            )
         self._setup = setup
         return readings
 
@@ -240,11 +264,7 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
     @override
     def make_safe(self) -> None:
         self._setup = None
-        try:
-            self.link.send_urgently(SHUT_DOWN)
-            Keithley2600.output.confirm(self, False)
-        except (LinkError, SettingError) as error:
-            raise LinkError(f"{error}; its output may be on") from error
+        self._order.make_safe(SHUT_DOWN)
 
     @override
     def close(self) -> None:
@@ -268,7 +288,7 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
             raise self.link.garbled(READ, f"a status of {status}")
         bits = Status(int(status))
         if Status.OVER_TEMPERATURE in bits:
-            raise self._error(TrippedError, "the instrument is too hot; let it cool down")
+            raise failure(self.link, TrippedError, "the instrument is too hot; let it cool down")
         overrange = not math.isfinite(current)  # 9.91E37 here: what does not fit the range
         return Reading(
             voltage=voltage if math.isfinite(voltage) else math.nan,
@@ -288,7 +308,7 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
             cls.current_limit.to(self, setup.current_limit),
             cls.source_function.to(self, "voltage"),
             cls.off_mode.to(self, setup.off_mode),
-            cls.source_range.to(self, self._holding(model.source_ranges, setup.voltage, "source range", "V")),
+            cls.source_range.to(self, holding(self.link, model.source_ranges, setup.voltage, "source range", "V")),
             cls.source_auto_range.to(self, False),
             cls.source_level.to(self, 0.0),
             cls.source_delay.to(self, 0.0),
@@ -296,7 +316,7 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
         if self._interlock:  # the reset leaves it off
             settings.append(cls.interlock.to(self, True))
         if setup.current_range is not None:
-            measure_range = self._holding(model.current_ranges, setup.current_range, "measure range", "A")
+            measure_range = holding(self.link, model.current_ranges, setup.current_range, "measure range", "A")
             settings.append(cls.measure_range.to(self, measure_range))
         settings += [
             cls.measure_auto_range.to(self, setup.current_range is None),
@@ -310,29 +330,14 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
         ]
         return settings
 
-    def _holding(self, ranges: Sequence[float], value: float, what: str, unit: str) -> float:
-        """Return the smallest of `ranges` that holds `value`."""
-        for full in ranges:
-            if 0 <= value <= full:
-                return full
-        raise self._error(SettingError, f"no {what} holds {value:g} {unit}; the largest is {ranges[-1]:g} {unit}")
-
     def _model(self) -> Model:
         name = self.link.query("localnode.model")
         model = MODELS.get(name)
         if model is None:
-            raise self._error(SettingError, f"it is a {name}; this driver knows {', '.join(MODELS)}")
+            raise failure(self.link, SettingError, f"it is a {name}; this driver knows {', '.join(MODELS)}")
         if self.link.smu[-1] not in model.channels:
-            raise self._error(SettingError, f"a {name} has no channel {self.link.smu[-1]}; use channel = 'a'")
+            raise failure(self.link, SettingError, f"a {name} has no channel {self.link.smu[-1]}; use channel = 'a'")
         return model
-
-    def _check_level(self, voltage: float) -> None:
-        if self._setup is None:
-            raise self._error(SettingError, "no source range is set; configure the instrument")
-        if not abs(voltage) <= self._setup.voltage:
-            raise self._error(
-                SettingError, f"{voltage:g} V is beyond the configured source range of {self._setup.voltage:g} V"
-            )
 
     def _error_count(self) -> int:
         query = "errorqueue.count"
@@ -340,18 +345,3 @@ class Keithley2600(Keithley2600Knobs, SourceMeter):
         if len(values) != 1 or not 0 <= values[0] <= 1e9:
             raise self.link.garbled(query, ",".join(map(str, values)))
         return min(int(values[0]), ERRORS_MAX)
-
-    def _raise_errors(self, what: str) -> None:
-        if errors := self.read_errors():
-            raise self._error(RefusedError, f"{what}: {'; '.join(errors)}")
-
-    def _error(self, kind: type[E], what: str) -> E:
-        return kind(f"{self.name} at {self.address}: {what}")
-
-
-def _is_identity(reply: str) -> bool:
-    try:
-        parse_identity(reply)
-    except ValueError:
-        return False
-    return True

@@ -1,7 +1,8 @@
 """The settings, models and status bits of the Keithley 2600B family: a line of its manual each.
 
 Commands, constants, defaults and status bits are those of the Series 2600B reference manual (2600BS-901-01), section
-"TSP command reference"; ranges are those of its data sheet. `smuX` stands for the channel, as it does there.
+"TSP command reference" (the numbers of the off modes: `smuX.source.offmode`); ranges are those of
+its data sheet. `smuX` stands for the channel, as it does there.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ class Keithley2600Knobs:
     measure_delay: Knob[str] = constant(
         "smuX.measure.delay", {"off": ("DELAY_OFF", 0), "auto": ("DELAY_AUTO", -1)}, "measure delay"
     )
+    measure_wait: Knob[float] = number("smuX.measure.delay = {}", "smuX.measure.delay", "s", 0, 1e4, "measure delay")
     nplc: Knob[float] = number(
         "smuX.measure.nplc = {}", "smuX.measure.nplc", "power line cycles", 0.001, 25, "integration time"
     )

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.errors import SettingError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -28,9 +26,9 @@ DELAY_MAX = 1e4
 """Longest source delay (s); assumed, for the manual gives none."""
 PATIENCE = 10.0
 """A sweep that gives no reading for this long (s), and for ten times its delay, has stopped."""
-LINE_PERIOD = 0.02
-"""Of a 50 Hz power line (s)."""
-COUNT = "smuX.nvbuffer1.n, smuX.nvbuffer2.n"
+HOLD_COUNT = "labctl_readings, labctl_voltages = smuX.nvbuffer1.n, smuX.nvbuffer2.n"
+COUNT = "labctl_readings, labctl_voltages"
+"""A query is evaluated twice, and a count that grows meanwhile would contradict itself."""
 COLUMNS = (
     "smuX.nvbuffer1.readings",
     "smuX.nvbuffer2.readings",
@@ -47,25 +45,15 @@ class Sweep:
         channel: its settings and its link.
         clock: the backend's.
         reading: makes a reading of voltage (V), current (A), time (s) and status word.
-        levels: what to source (V).
-        delay: from each level to its measurement (s).
-
-    Raises:
-        SettingError: if there are too many levels, or the delay is out of range.
+        levels: what to source (V), at the most `POINTS_MAX`.
+        delay: from each level to its measurement (s), at the most `DELAY_MAX`.
     """
 
     def __init__(
         self, channel: Keithley2600Knobs, clock: Clock, reading: MakeReading, levels: Sequence[float], delay: float
     ) -> None:
-        link = channel.link
-        if len(levels) > POINTS_MAX:
-            what = f"a sweep holds at most {POINTS_MAX} points, not {len(levels)}"
-            raise SettingError(f"{link.name} at {link.address}: {what}")
-        if not 0 <= delay <= DELAY_MAX:
-            what = f"a sweep delay of {delay:g} s is out of range, 0 to {DELAY_MAX:g} s"
-            raise SettingError(f"{link.name} at {link.address}: {what}")
         self._channel = channel
-        self._link = link
+        self._link = channel.link
         self._clock = clock
         self._reading = reading
         self._levels = levels
@@ -94,10 +82,21 @@ class Sweep:
         # What the source returns to when the sweep is over.
         self._channel.source_level = 0.0
 
-    def run(self, nplc: float) -> int:
-        """Start the sweep, wait until all readings are there or no more come, and return how many there are."""
+    def confirm(self) -> None:
+        """Make sure that the instrument holds the sweep's times.
+
+        Raises:
+            SettingError: if it holds others.
+        """
+        type(self._channel).source_delay.confirm(self._channel, self._delay)
+
+    def run(self, point: float) -> int:
+        """Start the sweep, wait until all readings are there or no more come, and return how many there are.
+
+        Args:
+            point: about how long each level takes (s).
+        """
         count = len(self._levels)
-        point = self._delay + 2 * nplc * LINE_PERIOD
         pause = min(max(count * point / 50, 0.01), 0.5)
         self._link.write("smuX.trigger.initiate()")
         done, moved = 0, self._clock.now()
@@ -108,8 +107,12 @@ class Sweep:
                 return found
             self._clock.sleep(pause)
         self._link.write("waitcomplete()")
-        self._channel.source_delay = 0.0
+        self.finish()
         return count
+
+    def finish(self) -> None:
+        """Undo what `load` changed of the channel's configuration."""
+        self._channel.source_delay = 0.0
 
     def read(self) -> list[Reading]:
         """Return the readings of the sweep.
@@ -130,10 +133,12 @@ class Sweep:
         if not np.isfinite(times).all() or (np.diff(times) < 0).any():
             raise self._link.garbled(query, "times that do not ascend")
         return [
-            self._reading(voltage, current, time - times[0], status) for current, voltage, time, status in rows.tolist()
+            self._reading(voltage, current, time - float(times[0]), status)
+            for current, voltage, time, status in rows.tolist()
         ]
 
     def _found(self) -> int:
+        self._link.write(HOLD_COUNT)
         values = self._link.query_values(COUNT)
         if len(values) != 2 or not all(0 <= value <= 1e9 for value in values):
             raise self._link.garbled(COUNT, ",".join(map(str, values)))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from drivers.keysight_b2900_knobs import MODELS, KeysightB2900Knobs, output
+from drivers.failures import failure, raise_errors, reason
+from drivers.identity import ask_identity
+from drivers.keysight_b2900_knobs import MODELS, KeysightB2900Knobs
+from drivers.output_order import OutputOrder
 from drivers.scpi_errors import read_error_queue
-from drivers.scpi_text import parse_identity
-from labctl.errors import EquipmentError, IdentityError, LinkError, RefusedError, SettingError
+from labctl.errors import IdentityError, RefusedError, SettingError
 
 if TYPE_CHECKING:
     from drivers.keysight_b2900_knobs import Model
-    from drivers.knobs import Setting
     from drivers.scpi import ScpiLink
-    from labctl.instruments import Identity, OffMode
-
-    AnySetting = Setting[float] | Setting[bool] | Setting[str] | Setting[OffMode] | Setting[tuple[str, ...]]
-
-E = TypeVar("E", bound=EquipmentError)
+    from labctl.instruments import Identity
 
 INTERLOCK = ":SYST:INT:TRIP?"
 """Answers 1 where the interlock is open, 0 where it is closed: the other way round than the Keithley 2450's query of
@@ -46,7 +43,7 @@ class B2900Channel:
         Raises:
             LinkError: if nobody does.
         """
-        identity = parse_identity(self.link.query_until("*IDN?", _is_identity))
+        identity = ask_identity(self.link)
         model = _model(identity)
         # A channel that is not there cannot be shut down; what is there can.
         self._present = self.number if model is None else min(self.number, model.channels)
@@ -62,10 +59,12 @@ class B2900Channel:
         identity = self.identify()
         model = _model(identity)
         if model is None:
-            raise self.error(IdentityError, f"'*IDN?' was answered with '{identity}', which is no B2900")
+            raise failure(self.link, IdentityError, f"'*IDN?' was answered with '{identity}', which is no B2900")
         if self.number > model.channels:
             self.make_safe()
-            raise self.error(SettingError, f"there is no channel {self.number}: '*IDN?' was answered with '{identity}'")
+            raise failure(
+                self.link, SettingError, f"there is no channel {self.number}: '*IDN?' was answered with '{identity}'"
+            )
         return model
 
     def require_interlock(self, voltage: float) -> None:
@@ -79,7 +78,8 @@ class B2900Channel:
         if state is None:
             raise self.link.garbled(INTERLOCK, reply)
         if state:
-            raise self.error(
+            raise failure(
+                self.link,
                 RefusedError,
                 f"the interlock is open ({INTERLOCK!r} was answered with {reply!r}), which bars {voltage:g} V: "
                 f"close it, or stay within {INTERLOCK_VOLTAGE:g} V",
@@ -100,11 +100,9 @@ class B2900Channel:
         Raises:
             LinkError: if it cannot be confirmed.
         """
-        try:
-            self.link.send_urgently(self.shut_down())
-            output(self._present).confirm(self, False)
-        except (LinkError, SettingError) as error:
-            raise LinkError(f"{error}; its output may be on") from error
+        knobs = self.knobs if self._present == self.number else KeysightB2900Knobs(self._present)
+        order = OutputOrder(self, knobs.source_level, knobs.current_limit, knobs.output, self.read_errors, self.reason)
+        order.make_safe(self.shut_down())
 
     def read_errors(self) -> list[str]:
         """Return and clear what stands in the error queue, oldest first."""
@@ -112,7 +110,7 @@ class B2900Channel:
 
     def reason(self, hint: str = "") -> str:
         """Return what the error queue says of a failure; where it says nothing, that, and the hint."""
-        return "; ".join(self.read_errors()) or "; ".join(filter(None, ("no error is given", hint)))
+        return reason(self.read_errors(), hint)
 
     def raise_errors(self, what: str) -> None:
         """Make sure that the error queue is empty.
@@ -120,21 +118,8 @@ class B2900Channel:
         Raises:
             RefusedError: if it is not.
         """
-        if errors := self.read_errors():
-            raise self.error(RefusedError, f"{what}: {'; '.join(errors)}")
-
-    def error(self, kind: type[E], what: str) -> E:
-        """Return an error that names the instrument."""
-        return kind(f"{self.link.name} at {self.link.address}: {what}")
+        raise_errors(self.link, self.read_errors(), what)
 
 
 def _model(identity: Identity) -> Model | None:
     return next((model for name, model in MODELS.items() if identity.model.upper().startswith(name)), None)
-
-
-def _is_identity(reply: str) -> bool:
-    try:
-        parse_identity(reply)
-    except ValueError:
-        return False
-    return True

@@ -27,6 +27,9 @@ CURRENT_RANGES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5, 3.0)
 """Full scales of the ammeter (A); not every model has the first one."""
 LIST_MAX = 2500
 """Points of a source list."""
+PULSE_MIN = 50e-6
+"""Shortest pulse (s)."""
+TRIGGERS = {"automatic": "AINT", "timer": "TIM"}
 DELAY_MAX = 1e5
 """Longest trigger delay (s)."""
 FUNCTIONS = {"voltage": "VOLT", "current": "CURR"}
@@ -97,6 +100,10 @@ class KeysightB2900Knobs:
         self.source_function = self._choice("SOUR", "FUNC:MODE", FUNCTIONS, "source function")
         self.source_mode = self._choice("SOUR", "VOLT:MODE", {"fixed": "FIX", "list": "LIST"}, "source mode")
         self.source_level = self._number("SOUR", "VOLT", "V", -210, 210, "source level")
+        self.shape = self._choice("SOUR", "FUNC:SHAP", {"dc": "DC", "pulse": "PULS"}, "shape of the output")
+        self.peak = self._number("SOUR", "VOLT:TRIG", "V", -210, 210, "pulse level")
+        self.pulse_width = self._number("SOUR", "PULS:WIDT", "s", PULSE_MIN, DELAY_MAX, "pulse width")
+        self.pulse_delay = self._number("SOUR", "PULS:DEL", "s", 0, DELAY_MAX, "pulse delay")
         self.source_range = self._number("SOUR", "VOLT:RANG", "V", 0.2, 200, "source range")
         self.source_auto_range = self._switch("SOUR", "VOLT:RANG:AUTO", "source's auto range")
         # "Best", the default, would choose a range for each sweep, with the output on.
@@ -112,15 +119,17 @@ class KeysightB2900Knobs:
         # What is out of range is clamped without an error. The ends are those of a 50 Hz and of a 60 Hz line.
         self.nplc = self._number("SENS", "CURR:NPLC", "power line cycles", 4e-4, 120, "integration time")
         self.four_wire = self._switch("SENS", "REM", "remote sense")
-        self.output = output(channel)
+        self.output = switch(f":OUTP{channel} {{}}", f":OUTP{channel}?", "output")
         self.auto_output = self._switch("OUTP", "ON:AUTO", "automatic output-on")
         self.trip_off = self._switch("OUTP", "PROT", "automatic output-off at compliance")
         self.off_mode = self._choice("OUTP", "OFF:MODE", OFF_MODES, "off mode")
         self.low = self._choice("OUTP", "LOW", LOWS, "low terminal")
-        self.source_trigger = self._choice("TRIG", "TRAN:SOUR", {"automatic": "AINT"}, "source's trigger")
+        self.source_trigger = self._choice("TRIG", "TRAN:SOUR", TRIGGERS, "source's trigger")
+        self.source_period = self._number("TRIG", "TRAN:TIM", "s", 2 * PULSE_MIN, DELAY_MAX, "pulse period")
         self.source_count = self._number("TRIG", "TRAN:COUN", "points", 1, LIST_MAX, "number of levels")
         self.source_delay = self._number("TRIG", "TRAN:DEL", "s", 0, DELAY_MAX, "source delay")
-        self.measure_trigger = self._choice("TRIG", "ACQ:SOUR", {"automatic": "AINT"}, "meter's trigger")
+        self.measure_trigger = self._choice("TRIG", "ACQ:SOUR", TRIGGERS, "meter's trigger")
+        self.measure_period = self._number("TRIG", "ACQ:TIM", "s", 2 * PULSE_MIN, DELAY_MAX, "measure period")
         self.measure_count = self._number("TRIG", "ACQ:COUN", "points", 1, LIST_MAX, "number of readings")
         self.measure_delay = self._number("TRIG", "ACQ:DEL", "s", 0, DELAY_MAX, "measure delay")
         self.data_format = choice(":FORM {}", ":FORM?", {"text": "ASC", "binary": "REAL,64"}, "format of readings")
@@ -138,8 +147,3 @@ class KeysightB2900Knobs:
     def _choice(self, node: str, rest: str, choices: dict[T, str], what: str) -> Knob[T]:
         header = f":{node}{self._channel}:{rest}"
         return choice(f"{header} {{}}", f"{header}?", choices, what)
-
-
-def output(channel: int) -> Knob[bool]:
-    """Return the knob for the output of a channel."""
-    return switch(f":OUTP{channel} {{}}", f":OUTP{channel}?", "output")

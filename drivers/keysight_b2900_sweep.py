@@ -10,6 +10,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
+from drivers.failures import failure
 from drivers.keysight_b2900_knobs import ELEMENTS
 from drivers.keysight_b2900_readings import parse_table
 from labctl.errors import RefusedError, SettingError, TrippedError
@@ -17,9 +18,10 @@ from labctl.errors import RefusedError, SettingError, TrippedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drivers.keysight_b2900_channel import AnySetting, B2900Channel
+    from drivers.keysight_b2900_channel import B2900Channel
     from drivers.keysight_b2900_readings import Sample
     from drivers.scpi import ScpiLink
+    from drivers.settings import AnySetting
     from labctl.backend import Clock
 
 LIST_GROUP = 100
@@ -46,6 +48,9 @@ class ListSweep:
         tolerance: of a level as the instrument gives it (V).
     """
 
+    _mode = "list"
+    _trigger = "automatic"
+
     def __init__(
         self, channel: B2900Channel, clock: Clock, levels: Sequence[float], delay: float, tolerance: float
     ) -> None:
@@ -56,11 +61,11 @@ class ListSweep:
         self._delay = math.ceil(round(delay / DELAY_STEP, 3)) * DELAY_STEP
         self._tolerance = tolerance
 
-    def run(self, integration: float) -> list[Sample]:
+    def run(self, point: float) -> list[Sample]:
         """Sweep, leave the source at 0 V, and return a sample a level.
 
         Args:
-            integration: about how long a measurement takes (s).
+            point: about how long each level takes (s).
 
         Raises:
             RefusedError: if the instrument refuses, or does not end in time; its output is off in the second case.
@@ -71,7 +76,7 @@ class ListSweep:
         self._load()
         self._channel.link.write("*CLS")
         self._channel.link.write(f":INIT (@{self._channel.number})")
-        self._wait(self._delay + integration)
+        self._wait(point)
         self._end()
         return self._read()
 
@@ -82,20 +87,25 @@ class ListSweep:
         for start in range(0, count, LIST_GROUP):
             group = ",".join(f"{level:.9g}" for level in self._levels[start : start + LIST_GROUP])
             channel.link.write(f"{header}{':APP' if start else ''} {group}")
+        self._apply(settings)
+        if channel.link.query_values(f"{header}:POIN?") != [count]:
+            raise failure(
+                channel.link, SettingError, f"the instrument holds another list than the {count} levels it was given"
+            )
+
+    def _apply(self, settings: Sequence[AnySetting]) -> None:
         for setting in settings:
             setting.send()
-        channel.raise_errors("the instrument refuses the sweep")
+        self._channel.raise_errors("the instrument refuses the sweep")
         for setting in settings:
             setting.confirm()
-        if channel.link.query_values(f"{header}:POIN?") != [count]:
-            raise channel.error(SettingError, f"the instrument holds another list than the {count} levels it was given")
 
     def _settings(self) -> list[AnySetting]:
         channel, knobs, count = self._channel, self._channel.knobs, len(self._levels)
         return [
-            knobs.source_mode.to(channel, "list"),
-            knobs.source_trigger.to(channel, "automatic"),
-            knobs.measure_trigger.to(channel, "automatic"),
+            knobs.source_mode.to(channel, self._mode),
+            knobs.source_trigger.to(channel, self._trigger),
+            knobs.measure_trigger.to(channel, self._trigger),
             knobs.source_count.to(channel, count),
             knobs.measure_count.to(channel, count),
             knobs.source_delay.to(channel, 0.0),
@@ -117,7 +127,9 @@ class ListSweep:
             if late or events & EVENT_ERRORS:
                 channel.link.send_urgently(channel.shut_down())
                 what = "is not done in time" if late else "stopped"
-                raise channel.error(RefusedError, f"the sweep of {len(self._levels)} points {what}: {channel.reason()}")
+                raise failure(
+                    channel.link, RefusedError, f"the sweep of {len(self._levels)} points {what}: {channel.reason()}"
+                )
             self._clock.sleep(pause)
 
     def _events(self) -> int:
@@ -139,7 +151,7 @@ class ListSweep:
         knobs.source_mode.send(channel, "fixed")
         if not on:
             reason = channel.reason("check interlock, front panel and power")
-            raise channel.error(TrippedError, f"the output went off during the sweep: {reason}")
+            raise failure(channel.link, TrippedError, f"the output went off during the sweep: {reason}")
         channel.raise_errors("the sweep failed")
         knobs.source_mode.confirm(channel, "fixed")
         knobs.source_level.confirm(channel, 0.0)

@@ -87,12 +87,7 @@ class Knob(Generic[T]):
         Raises:
             LinkError: if it does not answer, or with something else.
         """
-        link = instrument.link
-        reply = link.query(self._query)
-        try:
-            return self._decode(reply)
-        except ValueError:
-            raise link.garbled(self._query, reply) from None
+        return self._asked(instrument)[0]
 
     def send(self, instrument: HasLink, value: T) -> None:
         """Set the value without reading it back.
@@ -111,7 +106,10 @@ class Knob(Generic[T]):
         try:
             return self._encode(value)
         except ValueError as error:
-            raise SettingError(f"{instrument.link.name} at {instrument.link.address}: {error}") from None
+            link = instrument.link
+            raise SettingError(
+                f"{link.name} at {link.address}: {error} ({self._query!r} reads it); nothing was sent"
+            ) from None
 
     def confirm(self, instrument: HasLink, value: T) -> T:
         """Return the value that the instrument holds.
@@ -119,14 +117,37 @@ class Knob(Generic[T]):
         Raises:
             SettingError: if it is another than `value`, beyond `TOLERANCE`.
         """
-        found = self.read(instrument)
+        found, reply = self._asked(instrument)
         if not self._same(found, value):
             link = instrument.link
-            raise SettingError(
-                f"{link.name} at {link.address}: the {self._what} was set to {self._text(value)}, "
-                f"but reads back as {self._text(found)}"
-            )
+            raise SettingError(f"{link.name} at {link.address}: {self._difference(value, found, reply)}")
         return found
+
+    def difference(self, instrument: HasLink, value: T, same: Callable[[T, T], bool] | None = None) -> str | None:
+        """Return how the value that the instrument holds differs from `value`, in words; None if it does not.
+
+        Args:
+            instrument: whose setting it is.
+            value: that it was set to.
+            same: whether a value that is found does for the one that is wanted; None: as in `confirm`.
+        """
+        found, reply = self._asked(instrument)
+        return None if (same or self._same)(found, value) else self._difference(value, found, reply)
+
+    def _asked(self, instrument: HasLink) -> tuple[T, str]:
+        """Return the value that the instrument holds, and the answer that says so."""
+        link = instrument.link
+        reply = link.query(self._query)
+        try:
+            return self._decode(reply), reply
+        except ValueError:
+            raise link.garbled(self._query, reply) from None
+
+    def _difference(self, value: T, found: T, reply: str) -> str:
+        return (
+            f"the {self._what} was set to {self._text(value)}, but reads back as {self._text(found)} "
+            f"(after {self._encode(value)!r}, {self._query!r} was answered with {shown(reply)})"
+        )
 
     def _text(self, value: T) -> str:
         return f"{value} {self._unit}".rstrip()
@@ -162,6 +183,10 @@ class Setting(Generic[T]):
     def confirm(self) -> T:
         """Return the value read back. Raises SettingError if it is another."""
         return self._knob.confirm(self._instrument, self._value)
+
+    def difference(self) -> str | None:
+        """Return how the value read back differs, in words; None if it does not."""
+        return self._knob.difference(self._instrument, self._value)
 
 
 def number(

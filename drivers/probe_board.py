@@ -12,6 +12,7 @@ from pydantic import AfterValidator
 from typing_extensions import override
 
 from drivers.board_errors import LostReplyError
+from drivers.board_features import FeaturedBoard
 from drivers.board_frames import POLL_TIME, Port
 from drivers.board_link import BoardLink
 from labctl.bench_file import InstrumentEntry
@@ -78,7 +79,7 @@ class ProbeBoardSettings(InstrumentEntry):
     watchdog: Annotated[Seconds, AfterValidator(_watchdog)] = 1.0
 
 
-class LabctlProbeBoard(ProbeBoard):
+class LabctlProbeBoard(FeaturedBoard, ProbeBoard):
     """A probe board that speaks the wire specification.
 
     Args:

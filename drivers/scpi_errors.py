@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drivers.scpi_tags import ask_tagged
 from drivers.scpi_text import parse_error
 
 if TYPE_CHECKING:
@@ -26,11 +27,16 @@ def read_error_queue(link: ScpiLink, most: int = ERRORS_MAX) -> list[str]:
     """
     errors: list[str] = []
     for _ in range(most):
-        reply = link.query(_NEXT)
+        # Never twice: an entry whose answer is lost is gone from the queue, and asking again would hide it. The number
+        # sets a register: where nothing has been set, nothing is.
+        reply = ask_tagged(link, _NEXT, once=True) if link.has_set else link.query(_NEXT, once=True)
         try:
             entry = parse_error(reply)
         except ValueError:
             raise link.garbled(_NEXT, reply) from None
+        # SCPI-99, 21.8.1, fixes what an empty queue says: a code that lost its digits is not taken for that.
+        if (entry.code == 0) != entry.text.lower().startswith("no error"):
+            raise link.garbled(_NEXT, reply)
         if entry.code == 0:
             break
         errors.append(str(entry))

@@ -27,7 +27,7 @@ SHOWN_MAX = 80
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _VENDOR = re.compile(r"[A-Za-z]{3}")
-_ERROR = re.compile(r'([+-]?[0-9]+)\s*,\s*"?([^";]*)')
+_ERROR = re.compile(r'([+-]?[0-9]+)\s*,\s*"([^";]*)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,6 @@ def parse_block_header(data: bytes | bytearray) -> tuple[int, int | None]:
     return 2 + digits, int(length)
 
 
-def shown(reply: str | bytes) -> str:
-    """Return a reply as a message shows it: escaped, and cut where it is long."""
-    return repr(reply) if len(reply) <= SHOWN_MAX else f"{reply[:SHOWN_MAX]!r}... ({len(reply)} long)"
+def shown(text: str | bytes, most: int = SHOWN_MAX) -> str:
+    """Return a reply, or a command, as a message shows it: escaped, and cut after `most` characters."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r}... ({len(text)} long)"

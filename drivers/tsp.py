@@ -54,6 +54,8 @@ class TspLink(ScpiLink):
         LinkError: if `connect` does.
     """
 
+    tagged = True
+
     def __init__(self, connect: Callable[[], Channel], name: str, address: str, smu: str) -> None:
         super().__init__(connect, name, address, token=TOKEN)
         self.smu = smu
@@ -64,8 +66,8 @@ class TspLink(ScpiLink):
         super().write(self._named(command))
 
     @override
-    def query_values(self, command: str) -> list[float]:
-        reply = self.query(command)
+    def query_values(self, command: str, *, once: bool = False, timeout: float | None = None) -> list[float]:
+        reply = self.query(command, once=once, timeout=timeout)
         try:
             return [decode_number(field) for field in reply.split("\t")]
         except ValueError:

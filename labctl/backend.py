@@ -7,6 +7,7 @@ This file knows neither drivers nor instruments.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from serial import SerialBase
 
     from labctl.bench_file import BenchFile
+    from labctl.toml_source import TomlSource
 
 
 class Timer(Protocol):
@@ -94,11 +96,15 @@ class BackendOptions:
         seed: from which every random number of a simulated world is drawn.
         die: a file that the die is loaded from and saved to, so that it lives across runs.
         audit: whether a simulated world writes down what truly happened.
+        resume: the folder of a run that goes on, in which a simulated world was saved.
+        faults: the plan of the faults that disturb a simulated world.
     """
 
     seed: int = 0
     die: Path | None = None
     audit: bool = False
+    resume: Path | None = None
+    faults: TomlSource | None = None
 
 
 class Backend(ABC):
@@ -149,6 +155,29 @@ class Backend(ABC):
     def notices(self) -> list[str]:
         """Return what a reader of the run must know and was not told yet, one line each."""
         return []
+
+    @classmethod  # noqa: B027 (real instruments are as they were left)
+    def check_resume(cls, folder: Path, state: str) -> None:
+        """Refuse to go on with the run in `folder`, which entered `state` last, if its world is gone.
+
+        Raises:
+            InputError: says what to do instead.
+        """
+
+    @classmethod  # noqa: B027 (real instruments have faults of their own)
+    def check_faults(cls, bench: BenchFile, faults: TomlSource) -> None:
+        """Refuse a fault plan that cannot be, or that asks for what the bench has not.
+
+        Raises:
+            InputError: names file, line and key.
+        """
+
+    def open_database(self, path: Path) -> sqlite3.Connection:
+        """Open the database of a run, in autocommit mode; a simulated disk may be full."""
+        return sqlite3.connect(path, isolation_level=None)
+
+    def step_done(self, steps: int) -> None:  # noqa: B027
+        """Note that so many steps of the run are done."""
 
     def begin_run(self, folder: Path) -> None:  # noqa: B027 (a bench keeps nothing of its own beside a run)
         """Note that a run starts whose files lie in `folder`."""

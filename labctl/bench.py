@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from labctl import plugins
+from labctl.attended import AttendedProbeBoard, AttendedSourceMeter
+from labctl.current_prediction import CurrentPrediction
 from labctl.errors import (
     DeniedError,
     EquipmentError,
@@ -21,8 +23,11 @@ from labctl.errors import (
     InterruptedRunError,
     LabctlError,
     LinkError,
+    TrippedError,
 )
+from labctl.heartbeat import Heartbeat
 from labctl.instruments import (
+    BoardState,
     Cell,
     ComplianceAction,
     Instrument,
@@ -33,20 +38,27 @@ from labctl.instruments import (
     Trip,
     WriteScheme,
 )
+from labctl.ledger import NoLedger, PulseCount
+from labctl.ledgered import ONLY_CELL, LedgeredProbeBoard, LedgeredSourceMeter
 from labctl.levels import LevelScale
 from labctl.limited import LimitedProbeBoard, LimitedSourceMeter
 from labctl.limits import Envelope
+from labctl.predicted import PredictedProbeBoard, PredictedSourceMeter
+from labctl.pulse_life import LifeLedger
+from labctl.remembered import RememberedProbeBoard, RememberedSourceMeter
+from labctl.stop_requests import StopNowError
 from labctl.units import format_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
-    from labctl.backend import Backend, Clock, Timer
+    from labctl.backend import Backend, Clock
     from labctl.bench_file import BenchFile, InstrumentEntry
     from labctl.instruments import Identity
+    from labctl.ledger import Ledger, Outcome
 
-IDLE_LIMIT = 10.0
-"""How long (s) a protocol may leave the engine alone before the board's watchdog is no longer kept alive."""
+COMPLIANCE_MAX = 0.25
+"""Largest current limit (A) of a board's line (board specification, section 3)."""
 SMU_GRACE = 0.25
 """How long (s) the board's safe state waits for an SMU that is being shut down."""
 
@@ -97,12 +109,19 @@ class Bench:
         """As they were opened, by name, the envelope not between: for who sets nothing."""
         self._smus: list[SourceMeter] = []
         self._boards: list[ProbeBoard] = []
+        self._prediction = CurrentPrediction(
+            (self.die.rows, self.die.columns), self.die.scale.g_max, file.die.conduction_voltage, self.envelope
+        )
+        self._predicted: list[PredictedProbeBoard] = []
+        self._ledgered: list[LedgeredProbeBoard | LedgeredSourceMeter] = []
+        self._remembered: list[RememberedProbeBoard | RememberedSourceMeter] = []
         self._time_passes = file.bench.clock == "wall" or not backend.outlives_us
         self._routed: Cell | None = None
-        self._heartbeat: Timer | None = None
-        self._touched = self.clock.now()
-        self._waiting = False
-        self._alive = False
+        """The cell that the SMU is given to."""
+        self._paused_at: Cell | None = None
+        self.is_paused = False
+        """Whether the bench was brought down between two steps, and is to go on."""
+        self.heartbeat = Heartbeat(self.clock, self._boards)
         try:
             for name, entry in file.instruments.items():
                 driver = cast("type[Driver]", plugins.load(plugins.DRIVERS, entry.driver))
@@ -110,6 +129,7 @@ class Bench:
         except BaseException:
             self.close()
             raise
+        self.keep_ledger(NoLedger())
 
     @staticmethod
     def envelope_of(file: BenchFile) -> Envelope:
@@ -117,12 +137,25 @@ class Bench:
         return Envelope(**file.envelope.model_dump())
 
     def _adopt(self, instrument: Instrument) -> None:
-        """Keep an opened instrument, behind the envelope."""
+        """Keep an opened instrument, behind ledger, memory and envelope."""
         self.instruments[instrument.name] = instrument
         if isinstance(instrument, ProbeBoard):
-            self._boards.append(LimitedProbeBoard(instrument, self.envelope))
+            ledgered = LedgeredProbeBoard(instrument)
+            predicted = PredictedProbeBoard(ledgered, self._prediction, self.envelope.read_voltage)
+            self._predicted.append(predicted)
+            remembered = RememberedProbeBoard(predicted)
+            attended = AttendedProbeBoard(remembered, self.heartbeat)
+            self._boards.append(LimitedProbeBoard(attended, self.envelope))
         elif isinstance(instrument, SourceMeter):
-            self._smus.append(LimitedSourceMeter(instrument, self.envelope))
+            ledgered = LedgeredSourceMeter(instrument, self.envelope.read_voltage, self._connected)
+            predicted = PredictedSourceMeter(ledgered, self._prediction, self._connected, self._read_scheme)
+            remembered = RememberedSourceMeter(predicted)
+            attended = AttendedSourceMeter(remembered, self.heartbeat)
+            self._smus.append(LimitedSourceMeter(attended, self.envelope))
+        else:
+            return
+        self._ledgered.append(ledgered)
+        self._remembered.append(remembered)
 
     @property
     def board(self) -> ProbeBoard:
@@ -173,22 +206,67 @@ class Bench:
                 )
         return identities
 
+    def keep_ledger(self, ledger: Ledger, had: Mapping[Cell, int] | None = None) -> None:
+        """Commit every write in `ledger` from here on; `had` is how many pulses each cell has had before."""
+        counted = LifeLedger(ledger, self.envelope.pulses_per_cell, had)
+        for instrument in self._ledgered:
+            instrument.ledger = counted
+
+    def settle(self) -> list[tuple[str, Outcome]]:
+        """Find out what came of writes that stand open in the ledger; return instruments and outcomes.
+
+        Raises:
+            LinkError: if a board does not answer; its writes stay open.
+        """
+        return [(instrument.name, outcome) for instrument in self._ledgered for outcome in instrument.settle()]
+
+    def pulse_counts(self) -> dict[str, PulseCount]:
+        """Return what each board has counted, by name."""
+        return {board.name: PulseCount.of(board.status()) for board in self._boards}
+
     def bring_up(self) -> Trip:
         """Set limits, then arm; every output stays off. Return the boards' trips that were cleared.
 
         A board is made safe first: a run that died may have left the SMU connected to a cell.
         """
-        for smu in self._smus:
-            smu.configure(SourceSetup(self.envelope.voltage, self.envelope.cell_current))
-        trips = Trip.NONE
-        for board in self._boards:
-            board.make_safe()
-            board.open_session()
-            trips |= board.clear()
-            board.set_compliance(self.envelope.line_current, ComplianceAction.CLAMP)
-            board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
-            board.arm(board.watchdog)
-        self._start_heartbeat()
+        self.heartbeat.start()
+        with self.heartbeat.waiting(disarmed=True):
+            for smu in self._smus:
+                smu.configure(SourceSetup(self.envelope.voltage, self.envelope.cell_current))
+            trips = Trip.NONE
+            for board in self._boards:
+                board.make_safe()
+                board.open_session()
+                trips |= board.clear()
+                board.set_compliance(min(self.envelope.line_current, COMPLIANCE_MAX), ComplianceAction.CLAMP)
+                board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
+                board.arm(board.watchdog)
+        return trips
+
+    def pause(self) -> list[LabctlError]:
+        """Bring the bench down between two steps; `go_on` undoes it. Return what could not be made safe."""
+        self._paused_at = self._routed
+        failures = self.bring_down()
+        self.is_paused = True
+        return failures
+
+    def go_on(self) -> Trip:
+        """Bring a paused bench up again, set as it was; a cell that was routed is routed, output on at 0 V.
+
+        Returns:
+            The boards' trips that were cleared.
+
+        Raises:
+            IdentityError: if another instrument stands at an address by now.
+        """
+        self.identify()
+        restores = [instrument.snapshot() for instrument in self._remembered]
+        trips = self.bring_up()
+        for restore in restores:
+            restore()
+        if self._paused_at is not None:
+            self._connect(self._paused_at)
+        self.is_paused = False
         return trips
 
     def bring_down(self, at_once: bool = False) -> list[LabctlError]:
@@ -197,7 +275,12 @@ class Bench:
         Args:
             at_once: a request may be under way: the board is made safe beside the SMU, not after it.
         """
-        self._alive = False
+        with self.heartbeat.waiting(disarmed=True):
+            failures = self._switch_off(at_once)
+        self.heartbeat.stop()
+        return failures
+
+    def _switch_off(self, at_once: bool) -> list[LabctlError]:
         failures: list[LabctlError] = []
         off = [threading.Thread(target=_make_safe, args=(smu, failures), daemon=True) for smu in self._smus]
         for thread in off:
@@ -211,7 +294,6 @@ class Bench:
             _make_safe(board, failures)
         for thread in off:
             thread.join()
-        self._stop_heartbeat()
         return failures
 
     def close(self) -> None:
@@ -225,27 +307,46 @@ class Bench:
 
         On a bench without a probe board the SMU is wired to its one cell.
         """
-        smu, boards = self.smu, self._boards
+        smu = self.smu
         smu.output_off()
-        if boards:
-            boards[0].route(cell)
-            self._routed = cell
         try:
-            smu.output_on()
+            self._connect(cell)
             yield smu
-        except (LinkError, InterruptedRunError):
+            self.check_route()
+        except (LinkError, InterruptedRunError, StopNowError):
             raise  # the bench comes down: nothing may wait for an SMU that does not answer
         except BaseException:
-            self._leave(smu)
+            smu.output_off()
+            self._unroute()
             raise
-        self._leave(smu)
-
-    def _leave(self, smu: SourceMeter) -> None:
-        """Switch the SMU off, then disconnect it."""
         smu.output_off()
-        if self._routed is not None:
+        if self._boards and self._routed is not None:
             self._boards[0].unroute()
-            self._routed = None
+        self._routed = None
+
+    def check_route(self) -> None:
+        """Make sure that the cell which the SMU is given to is connected: else it measures an open circuit.
+
+        Raises:
+            TrippedError: if the board let it go by itself, tripped or restarted.
+        """
+        if self._boards and self._routed is not None and self.board.status().state is not BoardState.ARMED:
+            raise TrippedError(f"{self._routed} is no longer connected: {self.board.name} tripped or was restarted")
+
+    def _connect(self, cell: Cell) -> None:
+        """Give the SMU to a cell, then switch it on; its output is off."""
+        if self._boards:
+            self._boards[0].route(cell)
+        self._routed = cell
+        self.smu.output_on()
+
+    def _connected(self) -> Cell | None:
+        """Return the cell that the SMU's output reaches, if it reaches one."""
+        return self._routed if self._boards else self._routed or ONLY_CELL
+
+    def _read_scheme(self) -> ReadScheme:
+        """Return what a board puts on the other lines while the SMU is routed."""
+        return self._predicted[0].read_scheme if self._predicted else ReadScheme.FLOAT
 
     def wait(self, duration: float) -> None:
         """Let `duration` (s) pass. A wait longer than a board's watchdog is spent disarmed, outputs off.
@@ -259,52 +360,24 @@ class Bench:
                 "nothing can wait on a twin that is served with --speed max; use --speed real, or --backend twin"
             )
         if all(duration <= board.watchdog for board in self._boards):
-            self._waiting = True
-            self.clock.sleep(duration)
-            self._waiting = False
+            with self.heartbeat.waiting(disarmed=False):
+                self.clock.sleep(duration)
         elif self._routed is not None:
             raise DeniedError("a wait longer than the watchdog's period is not possible while the SMU is routed")
         else:
-            self._stop_heartbeat()
-            for board in self._boards:
-                board.arm(0.0)
-            self.clock.sleep(duration)
-            for board in self._boards:
-                board.arm(board.watchdog)
-            self._start_heartbeat()
-        self.touch()
-
-    def touch(self) -> None:
-        """Note that the protocol is alive; the engine calls this at each item it yields."""
-        self._touched = self.clock.now()
-
-    def _start_heartbeat(self) -> None:
-        self._stop_heartbeat()
-        self._alive = True
-        self.touch()
-        if self._boards:
-            period = min(board.watchdog for board in self._boards) / 4
-            self._heartbeat = self.clock.every(period, self._beat)
-
-    def _stop_heartbeat(self) -> None:
-        self._alive = False
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
-            self._heartbeat = None
-
-    def _beat(self) -> None:
-        """Keep the boards' watchdogs alive while the protocol is; a hung protocol lets them bite."""
-        if self._alive and (self._waiting or self.clock.now() - self._touched <= IDLE_LIMIT):
-            for board in self._boards:
-                with suppress(EquipmentError):  # the protocol's next request finds out, and says it better
-                    board.keep_alive()
+            with self.heartbeat.waiting(disarmed=True):
+                for board in self._boards:
+                    board.arm(0.0)
+                self.clock.sleep(duration)
+                for board in self._boards:
+                    board.arm(board.watchdog)
 
     def _unroute(self) -> None:
         """Disconnect the SMU; SAFE, which follows, does it as well and reports its own failure."""
-        if self._routed is not None:
+        if self._boards and self._routed is not None:
             with suppress(EquipmentError):
                 self._boards[0].unroute()
-            self._routed = None
+        self._routed = None
 
 
 def _make_safe(instrument: Instrument, failures: list[LabctlError]) -> None:

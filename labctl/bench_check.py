@@ -120,8 +120,11 @@ def _read(instrument: Instrument, found: Found) -> Found:
 
 def _smu_limits(smu: SourceMeter) -> dict[str, object]:
     """Return the settings of a source-measure unit as far as its driver has them."""
-    place = cast("object", getattr(smu, "knobs", smu))
-    return {name: getattr(place, name) for name in _SETTINGS if hasattr(type(place), name)}
+    # A driver of a channel keeps its knobs apart, where they are read as `knob.read(driver)`.
+    knobs = getattr(smu, "knobs", None)
+    if knobs is None:
+        return {name: getattr(smu, name) for name in _SETTINGS if hasattr(type(smu), name)}
+    return {name: getattr(knobs, name).read(smu) for name in _SETTINGS if hasattr(knobs, name)}
 
 
 def _board_limits(board: ProbeBoard) -> dict[str, object]:

@@ -72,12 +72,21 @@ class EnvelopeTable(_Table):
     pulses_per_cell: Annotated[float, Field(gt=0)]
 
 
+CONDUCTION_VOLTAGE = 0.343826
+"""V0 (V) of a cell's current, I ~ sinh(V / V0), of the Ru-azo film (published compact model, 2026)."""
+
+
 class DieTable(_Table):
-    """`[die]`: which die, and how many rows and columns it has."""
+    """`[die]`: which die, how many rows and columns it has, and how its cells conduct.
+
+    `conduction_voltage` is V0 of I ~ sinh(V / V0), by which the current of a cell that was read is predicted for a
+    higher voltage: the smaller, the steeper. A large one, as "1000 V", means ohmic cells.
+    """
 
     id: str = Field(min_length=1)
     rows: int = Field(ge=1, le=512)
     columns: int = Field(ge=1, le=512)
+    conduction_voltage: Annotated[Volts, Field(gt=0)] = CONDUCTION_VOLTAGE
 
 
 def _wires(text: object) -> str:
@@ -130,14 +139,23 @@ def load_bench(path: Path | None = None, twin: Mapping[str, str] | None = None) 
         BenchFileError: if the file is missing, is not TOML, or a key is unknown, missing or wrong.
         UnknownNameError: if a driver or an overridden key does not exist.
     """
+    name, text = bench_text(path)
+    return read_bench(text, name, twin)
+
+
+def bench_text(path: Path | None = None) -> tuple[str, str]:
+    """Return the name and the text of a bench file; None is the packaged bench.
+
+    Raises:
+        BenchFileError: if it is missing, or no text.
+    """
     file = path or DEFAULT_BENCH
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        return file.name, file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise BenchFileError(f"cannot read the bench file {file}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise BenchFileError(f"the bench file {file} is not UTF-8 text") from None
-    return read_bench(text, file.name, twin)
 
 
 def read_bench(text: str, file: str, twin: Mapping[str, str] | None = None) -> BenchFile:

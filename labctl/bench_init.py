@@ -44,6 +44,7 @@ pulses_per_cell = 1e9               # over the die's life, by its id
 id = "W12-D3"
 rows = 64
 columns = 64
+# conduction_voltage = "343.826 mV"   # V0 of I ~ sinh(V / V0), to predict currents by; "1000 V" for ohmic cells
 
 # [twin]                            # used with the twin only; these are the defaults
 # device = "ru-azo"                 # ru-azo, ru-azo-soft, vteam-tio2, vteam-taox, or a profile file

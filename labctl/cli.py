@@ -50,7 +50,8 @@ def labctl(
 
 @app.command("run")
 def run_command(
-    protocol: Annotated[str, typer.Argument(help="What to run; `labctl protocols` lists them.")],
+    protocol: Annotated[str | None, typer.Argument(help="What to run; `labctl protocols` lists them.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that ended early.")] = None,
     bench: Annotated[Path | None, typer.Option(help="The bench file; without it the packaged bench.")] = None,
     backend: Annotated[str | None, typer.Option(help="twin or hardware; with --bench hardware is the default.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")] = None,
@@ -58,24 +59,37 @@ def run_command(
     twin: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Overrides a key of [twin].")] = None,
     die: Annotated[Path | None, typer.Option(help="The twin's die, loaded when it exists, saved at the end.")] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Let the twin write down what truly happened.")] = False,
+    faults: Annotated[Path | None, typer.Option(metavar="PLAN", help="A file of faults that disturb the twin.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Open the live window.")] = False,
     data: Data = Path("runs"),
     note: Annotated[str, typer.Option(help="A remark for the manifest.")] = "",
     operator: Annotated[str, typer.Option(help="Who runs it; without it the user of this computer.")] = "",
     json: Json = False,
 ) -> None:
-    """Run a protocol."""
+    """Run a protocol, or go on with a run that ended early."""
     from labctl.backend import BackendOptions
-    from labctl.commands import carry_out
-    from labctl.engine import RunRequest
+    from labctl.commands import carry_out, go_on
+    from labctl.plan import RunRequest
+    from labctl.toml_source import text_file
 
+    if resume is not None:
+        asked_anew = [protocol, bench, backend, settings, seed, twin, die, audit, faults, note, operator]
+        if any(value not in (None, 0, False, "") for value in asked_anew):
+            raise InputError(
+                "--resume goes on with what was asked for; of the other options it takes --data, --live, --json"
+            )
+        raise typer.Exit(go_on(data, resume, live=live, json=json))
+    if protocol is None:
+        raise InputError("name a protocol (`labctl protocols` lists them), or a run with --resume")
     request = RunRequest(
         protocol=protocol,
         settings=pairs("--set", settings),
         bench=bench,
         backend=backend,
         twin=pairs("--twin", twin),
-        options=BackendOptions(seed=seed, die=die, audit=audit),
+        options=BackendOptions(
+            seed=seed, die=die, audit=audit, faults=None if faults is None else text_file(faults, "fault plan")
+        ),
         data=data,
         note=note,
         operator=operator,
@@ -131,6 +145,53 @@ def bench_init_command(
     from labctl.bench_init import begin_bench
 
     begin_bench(file, json=json)
+
+
+@app.command("runs")
+def runs_command(data: Data = Path("runs"), json: Json = False) -> None:
+    """List runs with their state, and the command that goes on with one."""
+    from labctl.run_list import show_runs
+
+    show_runs(data, json=json)
+
+
+@app.command("pause")
+def pause_command(run: RunName = None, data: Data = Path("runs")) -> None:
+    """Let a run finish its step, then make its bench safe until `labctl continue`."""
+    from labctl.run_list import ask_run
+    from labctl.steering import Wish
+
+    ask_run(data, run, Wish.PAUSE)
+
+
+@app.command("continue")
+def continue_command(run: RunName = None, data: Data = Path("runs")) -> None:
+    """Let a paused run go on; identities and settings are checked first."""
+    from labctl.run_list import ask_run
+    from labctl.steering import Wish
+
+    ask_run(data, run, Wish.GO_ON)
+
+
+@app.command("stop")
+def stop_command(run: RunName = None, data: Data = Path("runs")) -> None:
+    """Let a run finish its step, save and make safe."""
+    from labctl.run_list import ask_run
+    from labctl.steering import Wish
+
+    ask_run(data, run, Wish.STOP)
+
+
+@app.command("safe")
+def safe_command(
+    bench: Annotated[Path, typer.Option(help="The bench file.")],
+    backend: Annotated[str, typer.Option(help="The backend.")] = "hardware",
+    json: Json = False,
+) -> None:
+    """Make every instrument of a bench safe, whatever runs or has died; asks nothing."""
+    from labctl.safe_command import make_bench_safe
+
+    raise typer.Exit(make_bench_safe(bench, backend, json=json))
 
 
 @app.command("live")

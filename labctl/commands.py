@@ -10,19 +10,36 @@ from labctl import engine, plugins
 from labctl.console import print_json, print_lines, summary_lines, table
 from labctl.progress import ProgressWatcher
 from labctl.protocol import Protocol, list_parameters
+from labctl.run_reader import find_run
 from labctl.stop_requests import ignore_signals
 from labctl.units import format_quantity
 from labctl.window_process import open_window
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labctl.bench import Driver
-    from labctl.engine import RunRequest, RunResult
+    from labctl.engine import RunResult
+    from labctl.plan import RunRequest
 
 
 def carry_out(request: RunRequest, live: bool, json: bool) -> int:
     """Run a protocol with progress on stderr and the summary on stdout; return the exit code."""
     with ProgressWatcher(open_window if live else None) as watcher:
         result = engine.run(request, watcher)
+    return _show(result, json)
+
+
+def go_on(data: Path, name: str, live: bool, json: bool) -> int:
+    """Go on with a run that ended early, as `carry_out` does; return the exit code."""
+    folder = find_run(data, name)
+    with ProgressWatcher(open_window if live else None) as watcher:
+        result = engine.resume(folder, watcher)
+    return _show(result, json)
+
+
+def _show(result: RunResult, json: bool) -> int:
+    """Print what a run came to; return the exit code."""
     ignore_signals()
     if json:
         print_json(_result_json(result))

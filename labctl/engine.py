@@ -7,47 +7,53 @@ written; the bench comes up; the protocol runs; the bench comes down. This file 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import ExitStack, closing, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from labctl import plugins
-from labctl.backend import BackendOptions, WallClock
-from labctl.bench import Bench, Die, Driver
-from labctl.bench_file import BenchFile, load_bench
-from labctl.errors import BugError, DeniedError, EquipmentError, InputError, InterruptedRunError, LabctlError
+from labctl.backend import WallClock
+from labctl.bench import Bench
+from labctl.between_steps import BetweenSteps, unsafe_error
+from labctl.errors import (
+    BugError,
+    DeniedError,
+    EquipmentError,
+    InputError,
+    InterruptedRunError,
+    LabctlError,
+    LinkError,
+    StoreError,
+)
+from labctl.guardian_process import guardian_of
 from labctl.locks import Holder, locked
-from labctl.protocol import Parameters, Protocol, StepEnd, check_parameters, read_parameters
-from labctl.provenance import Asked, manifest, user
+from labctl.plan import plan, plan_again
+from labctl.protocol import StepEnd, pack_memory
+from labctl.provenance import manifest, user
+from labctl.pulse_history import LIFE, fold, pulses_before
 from labctl.records import columns
+from labctl.run_lock import run_lock_name
 from labctl.run_reader import RunReader
-from labctl.stop_requests import StopRequests
+from labctl.sleep_watch import LapsedError, Waking
+from labctl.starting import check_goes_on, find_start, tell_outcomes
+from labctl.steering import Steering
+from labctl.stop_requests import StopNowError, StopRequests
 from labctl.store import RunWriter, make_run_folder, run_name, write_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
 
     from labctl.backend import Backend
+    from labctl.guardian_process import GuardianProcess
+    from labctl.instruments import Identity
+    from labctl.plan import Plan, RunRequest
     from labctl.protocol import Outcome
 
 RECORDS = "record"
 """Name of the table that a protocol's records fill."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What a person asks for; see the options of `labctl run`."""
-
-    protocol: str
-    settings: Mapping[str, str] = field(default_factory=dict[str, str])
-    bench: Path | None = None
-    backend: str | None = None
-    twin: Mapping[str, str] = field(default_factory=dict[str, str])
-    options: BackendOptions = field(default_factory=BackendOptions)
-    data: Path = Path("runs")
-    note: str = ""
-    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,8 @@ class RunResult:
 class Watcher:
     """Is told what happens during a run; this one does nothing with it."""
 
-    def began(self, folder: Path, steps: int) -> None:
-        """The run folder exists, and the instruments are identified."""
+    def began(self, folder: Path, steps: int, done: int) -> None:
+        """The run folder exists, and the instruments are identified; `done` of `steps` steps were done before."""
 
     def step_done(self, caption: Callable[[], str]) -> None:
         """A step is durable; `caption` makes a few words on its last record, for who has a place for them."""
@@ -86,19 +92,13 @@ class Watcher:
         """Something happened that a person should know."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A request that has been checked; nothing has been sent."""
-
-    protocol: Protocol[Parameters, Any]
-    parameters: Parameters
-    file: BenchFile
-    backend_class: type[Backend]
-    asked: Asked
-
-
-def run(request: RunRequest, watcher: Watcher) -> RunResult:
+def run(request: RunRequest, watcher: Watcher, wall: WallClock | None = None) -> RunResult:
     """Run a protocol from beginning to end.
+
+    Args:
+        request: what a person asks for.
+        watcher: is told what happens.
+        wall: the computer's clocks; None: as they are.
 
     Raises:
         InputError: the request makes no sense; nothing was sent.
@@ -106,81 +106,107 @@ def run(request: RunRequest, watcher: Watcher) -> RunResult:
             was not. The error's `run` is the run folder, if there is one.
         InterruptedRunError: a signal stopped the run.
     """
-    wall = WallClock()
-    plan = _plan(request)
-    started = wall.utc()
-    name = run_name(request.protocol, started)
-    holder = Holder(name, os.getpid(), user(), started.isoformat(timespec="seconds"))
-    with ExitStack() as stack:
-        stack.enter_context(locked(plan.backend_class.lock_names(plan.file, request.options), holder))
-        backend = stack.enter_context(closing(plan.backend_class.for_bench(plan.file, request.options)))
-        stop = stack.enter_context(StopRequests())
-        bench = stack.enter_context(closing(Bench(plan.file, backend)))
-        identities = bench.identify()
-        stop.check()
-        folder = make_run_folder(request.data, name)
-        about = manifest(name, started, plan.asked, plan.file, identities, backend.describe())
-        try:
-            write_manifest(folder, about)
-            return _Run(plan, backend, bench, folder, stop, watcher, wall).carry_out()
-        except LabctlError as error:
-            error.run = folder
-            raise
-        except Exception as error:
-            bug = BugError(f"{type(error).__name__}: {error}")
-            bug.run = folder
-            raise bug from error
+    wall = wall or WallClock()
+    name = run_name(request.protocol, wall.utc())
+    return _Execution(plan(request), request.data.absolute() / name, watcher, wall).carry_out(is_new=True)
 
 
-def _plan(request: RunRequest) -> _Plan:
-    """Check everything that can be checked without an instrument.
+def resume(folder: Path, watcher: Watcher, wall: WallClock | None = None) -> RunResult:
+    """Go on with a run that ended early; the result covers the whole run.
 
     Raises:
-        InputError: says what is wrong and what would be right.
+        InputError: the run is finished, or cannot be gone on with; nothing was sent.
+        EquipmentError, InterruptedRunError: as `run` does.
     """
-    protocol = cast("Protocol[Parameters, Any]", plugins.load(plugins.PROTOCOLS, request.protocol))
-    parameters = read_parameters(protocol.parameters, request.settings)
-    default = "twin" if request.bench is None else "hardware"
-    backend_name = default if request.backend is None else request.backend
-    backend_class = cast("type[Backend]", plugins.load(plugins.BACKENDS, backend_name))
-    _check_options(request, backend_name, backend_class)
-    file = load_bench(request.bench, request.twin)
-    envelope = Bench.envelope_of(file)
-    check_parameters(parameters, envelope)
-    _check_needs(protocol, file)
-    protocol.check(Die.of(file), envelope, parameters)
-    return _Plan(
-        protocol,
-        parameters,
-        file,
-        backend_class,
-        Asked(
-            protocol=request.protocol,
-            origin=plugins.origin(plugins.PROTOCOLS, request.protocol),
-            parameters=parameters,
-            steps=protocol.steps(parameters),
-            backend=backend_name,
-            seed=request.options.seed,
-            note=request.note,
-            operator=request.operator,
-        ),
-    )
+    try:
+        with closing(RunReader(folder)) as reader:
+            again = plan_again(reader.manifest, folder)
+        return _Execution(again, folder, watcher, wall or WallClock()).carry_out(is_new=False)
+    except LabctlError as error:
+        error.run = folder
+        raise
 
 
-def _check_options(request: RunRequest, name: str, backend: type[Backend]) -> None:
-    """Refuse options that mean nothing to the backend."""
-    given = {"twin": bool(request.twin), "die": request.options.die is not None, "audit": request.options.audit}
-    for option, is_given in given.items():
-        if is_given and option not in backend.takes:
-            raise InputError(f"--{option} means nothing to the {name} backend; leave it out, or use --backend twin")
+class _Execution:
+    """One process's share of a run: locks, channels, identities; `_Run` does the rest."""
 
+    def __init__(self, plan: Plan, folder: Path, watcher: Watcher, wall: WallClock) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._watcher = watcher
+        self._wall = wall
+        self._waking = Waking(wall)
 
-def _check_needs(protocol: Protocol[Parameters, Any], file: BenchFile) -> None:
-    """Refuse a bench that lacks a kind of instrument that the protocol asks."""
-    drivers = [cast("type[Driver]", plugins.load(plugins.DRIVERS, entry.driver)) for entry in file.instruments.values()]
-    for interface in protocol.needs:
-        if not any(issubclass(driver, interface) for driver in drivers):
-            raise InputError(f"{protocol.name} needs a {interface.__name__}, and the bench file names none")
+    def carry_out(self, is_new: bool) -> RunResult:
+        """Hold the locks and run; again, by itself, where the run broke off because this process did not run."""
+        plan, started = self._plan, self._wall.utc()
+        holder = Holder(self._folder.name, os.getpid(), user(), started.isoformat(timespec="seconds"))
+        names = plan.backend_class.lock_names(plan.file, plan.options)
+        with locked([run_lock_name(self._folder), *names], holder):
+            if not is_new:
+                check_goes_on(self._folder, plan.backend_class)
+            steering = Steering(self._folder)
+            while True:
+                try:
+                    return self._attempt(holder, started if is_new and self._waking.is_first else None, steering)
+                except LapsedError as lapse:
+                    with closing(RunReader(self._folder)) as reader:
+                        self._waking.lapsed(lapse, reader.steps())
+                except LinkError as error:
+                    self._waking.wait(error)
+                self._watcher.said("going on by itself")
+
+    def _attempt(self, holder: Holder, started: datetime | None, steering: Steering) -> RunResult:
+        """Open and identify; then run, from the beginning if it is said when the run `started`."""
+        plan = self._plan
+        with ExitStack() as stack:
+            guardian = guardian_of(plan, self._folder, holder)
+            if guardian is not None:
+                stack.enter_context(closing(guardian))
+            backend = stack.enter_context(closing(plan.backend_class.for_bench(plan.file, plan.options)))
+            stop = stack.enter_context(StopRequests())
+            bench = stack.enter_context(closing(Bench(plan.file, backend)))
+            identities = bench.identify()
+            stop.check()
+            if started is not None:
+                make_run_folder(self._folder.parent, self._folder.name)
+            try:
+                if started is not None:
+                    write_manifest(self._folder, self._manifest(started, identities, backend))
+                return _Run(
+                    plan,
+                    backend,
+                    bench,
+                    self._folder,
+                    stop,
+                    steering,
+                    self._watcher,
+                    self._wall,
+                    guardian,
+                    self._waking,
+                ).carry_out()
+            except LabctlError as error:
+                error.run = self._folder
+                raise
+            except Exception as error:
+                bug = BugError(f"{type(error).__name__}: {error}")
+                bug.run = self._folder
+                raise bug from error
+
+    def _manifest(self, started: datetime, identities: dict[str, Identity], backend: Backend) -> dict[str, Any]:
+        plan, life = self._plan, self._plan.life()
+        found = manifest(
+            self._folder.name,
+            started,
+            plan.asked,
+            plan.parameters,
+            plan.protocol.steps(plan.parameters),
+            plugins.origin(plugins.PROTOCOLS, plan.asked.protocol),
+            plan.file,
+            identities,
+            backend.describe(),
+        )
+        return found | {LIFE: None if life is None else life.name}
 
 
 class _Run:
@@ -188,13 +214,16 @@ class _Run:
 
     def __init__(
         self,
-        plan: _Plan,
+        plan: Plan,
         backend: Backend,
         bench: Bench,
         folder: Path,
         stop: StopRequests,
+        steering: Steering,
         watcher: Watcher,
         wall: WallClock,
+        guardian: GuardianProcess | None,
+        waking: Waking,
     ) -> None:
         self._plan = plan
         self._backend = backend
@@ -203,9 +232,20 @@ class _Run:
         self._stop = stop
         self._watcher = watcher
         self._wall = wall
-        self._start = bench.clock.now()
-        self._wall_start = wall.now()
-        self._store = RunWriter(folder, {RECORDS: plan.protocol.record}, power_safe=backend.outlives_us)
+        self._guardian = guardian
+        self._waking = waking
+        self._life = plan.life()
+        self._store = RunWriter(folder, {RECORDS: plan.protocol.record}, backend.outlives_us, backend.open_database)
+        self._between = BetweenSteps(
+            bench,
+            wall,
+            stop,
+            steering,
+            guardian,
+            lambda state: self._store.set_state(wall.utc(), state),
+            self._say,
+        )
+        self._bench_start = bench.clock.now() - self._store.bench_time
 
     def carry_out(self) -> RunResult:
         """Bring up, drive, bring down, sum up."""
@@ -213,10 +253,12 @@ class _Run:
             try:
                 self._store.set_state(self._wall.utc(), "running")
                 self._backend.begin_run(self._folder)
-                self._watcher.began(self._folder, self._plan.asked.steps)
+                steps = self._plan.protocol.steps(self._plan.parameters)
+                if self._waking.is_first:
+                    self._watcher.began(self._folder, steps, self._store.steps)
                 self._drive_safely()
-                outcome = self._outcome()
-            except InterruptedRunError as stopped:
+                return self._finish(self._outcome())
+            except (InterruptedRunError, StopNowError) as stopped:
                 raise self._stopped(stopped.signal_number) from None
             except InputError as error:
                 denied = DeniedError(str(error))
@@ -224,8 +266,10 @@ class _Run:
                 raise denied from error
             except BaseException as error:
                 self._end("failed", None, error)
+                if self._between.has_lapsed(error):
+                    self._say(f"this process did not run for a while (asleep or stopped), and broke off: {error}")
+                    raise LapsedError(self._bench.heartbeat.lapse, str(error)) from error
                 raise
-            return self._finish(outcome)
 
     def _drive_safely(self) -> None:
         """Drive the protocol; whatever happens, and however often somebody hits Ctrl-C, the bench comes down."""
@@ -239,32 +283,57 @@ class _Run:
             finally:
                 self._stop.shield()
         finally:
-            self._report(self._bench.bring_down(at_once=failure is not None), failure)
+            unsafe = self._bench.bring_down(at_once=failure is not None)
+            if self._guardian is not None and not unsafe:
+                self._guardian.dismiss()
+            self._report(unsafe, failure)
+            self._settle_last()
 
     def _drive(self) -> None:
-        trips = self._bench.bring_up()
-        if trips:
-            self._say(f"the board had tripped before this run: {trips.name}; cleared")
+        if self._guardian is not None:
+            self._guardian.wait()
+            self._stop.check()
+            self._bench.heartbeat.on_beat = self._guardian.beat
+            self._guardian.beat()
+        had = self._store.ledger.pulses_had()
+        if self._life is not None:
+            had += pulses_before(self._folder, self._life)
+        self._bench.keep_ledger(self._store.ledger, had)
+        self._between.tell_trips(self._bench.bring_up())
+        start = find_start(self._store, self._bench, self._plan.protocol.memory, self._backend.outlives_us, self._say)
         self._stop.check()
         record: Any = None
-        for item in self._plan.protocol.run(self._bench, self._plan.parameters):
-            self._bench.touch()
+        for item in self._plan.protocol.run(self._bench, self._plan.parameters, start):
+            self._bench.heartbeat.touch()
             if isinstance(item, StepEnd):
-                self._say_notices()
-                self._store.end_step(self._bench.clock.now() - self._start)
+                self._end_step(item)
                 self._watcher.step_done(lambda last=record: "" if last is None else self._plan.protocol.caption(last))
-                self._stop.check()
+                self._between.look()
             else:
                 record = item
                 self._store.add(item)
+
+    def _end_step(self, end: StepEnd) -> None:
+        """Make a step durable, with what the protocol needs to go on from here."""
+        self._bench.check_route()
+        self._say_notices()
+        memory = None if end.memory is None else pack_memory(end.memory)
+        self._store.end_step(self._bench.clock.now() - self._bench_start, memory)
+        self._backend.step_done(self._store.steps)
+
+    def _settle_last(self) -> None:
+        """Find out what came of a write that was broken off; what nobody can tell now is settled on resuming."""
+        with suppress(EquipmentError):
+            tell_outcomes(self._bench.settle(), self._say)
 
     def _report(self, unsafe: list[LabctlError], failure: BaseException | None) -> None:
         """Say what could not be made safe; nothing is worse than silence about it."""
         if not unsafe:
             return
-        words = "NOT SAFE: " + "; ".join(str(error) for error in unsafe)
-        self._say(words)
-        raise EquipmentError(f"{failure}; {words}" if failure else words) from failure
+        error = unsafe_error(unsafe, failure)
+        with suppress(StoreError):
+            self._say(str(error))
+        raise error from failure
 
     def _stopped(self, signal_number: int) -> InterruptedRunError:
         """Return what a stopped run amounts to."""
@@ -281,7 +350,7 @@ class _Run:
         return self._plan.protocol.summarise(records, self._plan.parameters)
 
     def _finish(self, outcome: Outcome) -> RunResult:
-        bench_time = self._bench.clock.now() - self._start
+        bench_time = self._bench.clock.now() - self._bench_start
         self._end("finished", outcome, None)
         return RunResult(
             folder=self._folder,
@@ -290,7 +359,7 @@ class _Run:
             passed=outcome.passed,
             summary=outcome.summary,
             bench_time=bench_time,
-            wall_time=self._wall.now() - self._wall_start,
+            wall_time=self._wall.now() - self._waking.begun,
         )
 
     def _end(self, state: str, outcome: Outcome | None, error: BaseException | None) -> None:
@@ -304,14 +373,18 @@ class _Run:
             detail["passed"] = outcome.passed
         if error is not None:
             detail["error"] = {"type": type(error).__name__, "message": str(error)}
-        self._say_notices()
-        self._store.set_state(self._wall.utc(), state, detail)
-        try:
-            self._backend.end_run(self._folder)
-        except LabctlError as trouble:
-            if error is None:
-                raise
-            self._say(str(trouble))  # what ended the run is the better message
+        entered = partial(self._store.set_state, self._wall.utc(), state, detail)
+        for part in (self._say_notices, entered, partial(self._backend.end_run, self._folder)):
+            try:
+                part()
+            except LabctlError as trouble:
+                if error is None:
+                    raise
+                with suppress(LabctlError):  # what ended the run is the better message, and each part a chance
+                    self._say(str(trouble))
+        if self._life is not None:
+            with suppress(StoreError):  # the next run on this die reads this one's ledger
+                fold(self._folder, self._life)
 
     def _say_notices(self) -> None:
         """Write down what the backend has to say."""

@@ -14,6 +14,10 @@ from labctl.instruments import ProbeBoard, SourceMeter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from labctl.board_features import Coefficients, Direction, ProductReadings, ProductSetup, SelfTest
     from labctl.instruments import (
         BoardStatus,
         Capabilities,
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
         Identity,
         Pulse,
         PulseReceipt,
+        PulseTrain,
         Reading,
         ReadScheme,
         SourceSetup,
@@ -104,6 +109,28 @@ class ForwardingProbeBoard(ProbeBoard):
     def pulse_read(self, pulses: Sequence[Pulse], voltage: float, averages: int) -> tuple[PulseReceipt, CellReadings]:
         return self._board.pulse_read(pulses, voltage, averages)
 
+    @override
+    def multiply(self, inputs: NDArray[np.float64], setup: ProductSetup) -> ProductReadings:
+        return self._board.multiply(inputs, setup)
+
+    @override
+    def temperature(self) -> float:
+        return self._board.temperature()
+
+    @override
+    def self_test(self) -> list[SelfTest]:
+        return self._board.self_test()
+
+    @override
+    def calibration(self, direction: Direction, first: int = 0, lines: int | None = None) -> Coefficients:
+        return self._board.calibration(direction, first, lines)
+
+    @override
+    def write_calibration(
+        self, direction: Direction, first: int, gain: NDArray[np.float64], offset: NDArray[np.float64]
+    ) -> str:
+        return self._board.write_calibration(direction, first, gain, offset)
+
 
 class ForwardingSourceMeter(SourceMeter):
     """A source-measure unit in front of another one."""
@@ -112,6 +139,8 @@ class ForwardingSourceMeter(SourceMeter):
         self._smu = smu
         self.name = smu.name
         self.address = smu.address
+        self.has_watchdog = smu.has_watchdog
+        self.pulse_width_min = smu.pulse_width_min
 
     @override
     def identify(self) -> Identity:
@@ -148,6 +177,10 @@ class ForwardingSourceMeter(SourceMeter):
     @override
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         return self._smu.sweep(voltages, delay)
+
+    @override
+    def pulse(self, train: PulseTrain) -> list[Reading]:
+        return self._smu.pulse(train)
 
     @override
     def read_errors(self) -> list[str]:

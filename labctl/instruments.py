@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
 from typing import TYPE_CHECKING, ClassVar
 
+from labctl.board_features import BoardFeatures
+from labctl.errors import SettingError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -138,11 +141,38 @@ class Reading:
     overrange: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PulseTrain:
+    """A train of equal rectangular pulses of voltage from a source-measure unit.
+
+    Args:
+        level: of the pulses (V).
+        width: of each pulse (s), by the instrument's own definition.
+        count: how many.
+        base: level before, between and after the pulses (V).
+        rest: from the end of a pulse to the beginning of the next one (s).
+    """
+
+    level: float
+    width: float
+    count: int = 1
+    base: float = 0.0
+    rest: float = 1e-3
+
+
 class SourceMeter(Instrument):
     """A source-measure unit that sources voltage and measures current."""
 
-    has_watchdog: ClassVar[bool] = False
-    """Whether the instrument makes its own output safe when the host falls silent."""
+    has_watchdog: bool = False
+    """Whether the instrument makes its own output safe when the host falls silent. A driver that says so names the
+    command in its docstring; one that does not says where none was found."""
+    pulse_width_min: float | None = None
+    """Width (s) of the shortest pulse that the instrument puts out; None: it has no pulses."""
+
+    @property
+    def supports_pulses(self) -> bool:
+        """Whether `pulse` is more than a refusal."""
+        return self.pulse_width_min is not None
 
     @abstractmethod
     def configure(self, setup: SourceSetup) -> SourceSetup:
@@ -185,6 +215,21 @@ class SourceMeter(Instrument):
 
         The sweep goes on through compliance; a reading says whether it was held back.
         """
+
+    def pulse(self, train: PulseTrain) -> list[Reading]:
+        """Put out pulses and return one reading of each, taken at its end; then source 0 V.
+
+        The output must be on, the measure range be fixed, and the integration time fit in a pulse.
+
+        Raises:
+            SettingError: if the instrument or its configuration cannot do that; nothing was sent.
+            RefusedError: if the instrument refuses, or does not end in time.
+            TrippedError: if the output went off.
+        """
+        raise SettingError(
+            f"{self.name} at {self.address}: this instrument has no pulses, so one of {train.level:g} V and "
+            f"{train.width:g} s was not sent; pulse with the probe board, or with another source-measure unit"
+        )
 
     @abstractmethod
     def read_errors(self) -> list[str]:
@@ -316,7 +361,7 @@ class PulseReceipt:
     boot: int
 
 
-class ProbeBoard(Instrument):
+class ProbeBoard(Instrument, BoardFeatures):
     """A crossbar probe board: drives and reads the lines of an array, and lets an SMU through to one cell."""
 
     watchdog: float

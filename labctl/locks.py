@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from labctl.backend import WallClock
 from labctl.errors import AddressLockedError, StoreError
+from labctl.holder_note import Holder, Proof, proof, read_note, write_note
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -30,19 +30,21 @@ LOCK_FOLDER = _lock_folder()
 """Where locks lie: two people share the cables of one bench."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lock: run, process, user, and since when (UTC, ISO 8601)."""
-
-    run: str
-    pid: int
-    user: str
-    since: str
+GUARD_PATIENCE = 15.0
+"""How long (s) a run waits for the guardian of one that died to make the bench safe: ours, more than it takes where no
+instrument answers."""
+PROBE_PATIENCE = 0.25
+"""How long (s) a lock is tried for: who only looks whether it is held holds it for a moment itself."""
+_NOTE_PATIENCE = 1.0
+"""How long (s) who has just got a lock may take to write that down."""
+_POLL = 0.01
 
 
 @contextmanager
 def locked(names: Iterable[str], holder: Holder) -> Generator[None]:
     """Hold the locks of all `names`; in sorted order, so that two runs cannot hold half each.
+
+    Where the guardian of a run that died is still at work on one of them, it is let finish first.
 
     Raises:
         AddressLockedError: if another process holds one; the message says who.
@@ -50,39 +52,102 @@ def locked(names: Iterable[str], holder: Holder) -> Generator[None]:
     """
     with ExitStack() as held:
         for name in sorted(set(names)):
-            held.enter_context(_one_locked(name, holder))
+            held.enter_context(_one_locked(name, holder, PROBE_PATIENCE))
+            with _one_locked(_guard(name), holder, GUARD_PATIENCE):
+                pass
         yield
 
 
 @contextmanager
-def _one_locked(name: str, holder: Holder) -> Generator[None]:
-    path = LOCK_FOLDER / hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:24]
-    note = path.with_suffix(".json")
-    lock = FileLock(path.with_suffix(".lock"), mode=0o666)
+def guarded(names: Iterable[str], holder: Holder) -> Generator[None]:
+    """Hold the guardian's locks of all `names`, which the run that is guarded has locked for itself.
+
+    Raises:
+        AddressLockedError, StoreError: as `locked` does.
+    """
+    with ExitStack() as held:
+        for name in sorted(set(names)):
+            held.enter_context(_one_locked(_guard(name), holder, GUARD_PATIENCE))
+        yield
+
+
+def unguarded(names: Iterable[str], patience: float) -> bool:
+    """Wait until no guardian is at work on `names`, for `patience` (s) at most; return whether that came about."""
+    clock = WallClock()
+    until = clock.now() + patience
+    while any(is_locked(_guard(name)) for name in names):
+        if clock.now() >= until:
+            return False
+        clock.sleep(_POLL)
+    return True
+
+
+def holder_of(name: str) -> Holder | None:
+    """Return who holds the lock of a name; None if nobody does, or nobody that the system bears out."""
+    clock = WallClock()
+    until = clock.now() + _NOTE_PATIENCE
+    while is_locked(name):
+        if (holder := _believed(name)) is not None:
+            return holder
+        if clock.now() >= until:
+            break
+        clock.sleep(_POLL)
+    return None
+
+
+def is_locked(name: str) -> bool:
+    """Return whether a process, this one included, holds the lock of a name."""
+    if not _lock_file(name).exists():
+        return False  # and who only looks leaves no file behind
+    lock = FileLock(_lock_file(name), mode=0o666)
     try:
-        if not LOCK_FOLDER.is_dir():
-            LOCK_FOLDER.mkdir(parents=True, exist_ok=True)
-            LOCK_FOLDER.chmod(0o1777)  # everybody makes locks here, and takes away none but his own
         lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return _lock_file(name).exists()
+    lock.release()
+    return False
+
+
+def _lock_file(name: str) -> Path:
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:24]
+    return LOCK_FOLDER / f"{digest}.lock"
+
+
+def _note(name: str) -> Path:
+    return _lock_file(name).with_suffix(".json")
+
+
+def _guard(name: str) -> str:
+    return f"guardian of {name}"
+
+
+@contextmanager
+def _one_locked(name: str, holder: Holder, patience: float) -> Generator[None]:
+    lock = FileLock(_lock_file(name), mode=0o666)
+    try:
+        _make_folder()
+        lock.acquire(timeout=patience, poll_interval=_POLL)
     except Timeout:
-        raise AddressLockedError(f"{name} is held by {_holder_of(note)}; wait for it, or stop it") from None
+        found = holder_of(name) or "another process"
+        raise AddressLockedError(f"{name} is held by {found}; wait for it, or stop it") from None
     except OSError as error:
         raise StoreError(f"cannot lock {name} in {LOCK_FOLDER}: {error.strerror or error}") from None
     try:
-        with suppress(OSError):  # a note that another user left; the lock itself is what counts
-            note.write_text(json.dumps(asdict(holder)), encoding="utf-8")
-            note.chmod(0o666)
+        write_note(_note(name), holder)
         yield
     finally:
-        with suppress(OSError):
-            note.unlink()
+        write_note(_note(name), None)
         lock.release()
 
 
-def _holder_of(note: Path) -> str:
-    """Return in words who holds a lock, as far as its note tells."""
-    try:
-        holder = Holder(**json.loads(note.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return "another process"
-    return f"run {holder.run!r} (process {holder.pid} of {holder.user}, since {holder.since})"
+def _make_folder() -> None:
+    if not LOCK_FOLDER.is_dir():
+        LOCK_FOLDER.mkdir(parents=True, exist_ok=True)
+        with suppress(PermissionError):  # another user made it at the same moment
+            LOCK_FOLDER.chmod(0o1777)  # everybody makes locks here, and takes away none but his own
+
+
+def _believed(name: str) -> Holder | None:
+    """Return what the note beside a lock says, unless the system refutes it."""
+    holder = read_note(_note(name))
+    return holder if holder is not None and proof(holder, _lock_file(name)) is not Proof.REFUTED else None

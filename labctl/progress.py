@@ -75,9 +75,10 @@ class ProgressWatcher(Watcher):
             self._progress.stop()
 
     @override
-    def began(self, folder: Path, steps: int) -> None:
+    def began(self, folder: Path, steps: int, done: int) -> None:
         self.said(f"run {folder}")
-        self._progress.update(self._task, total=steps, description="steps")
+        self._steps = done
+        self._progress.update(self._task, total=steps, completed=done, description="steps")
         if self._on_begin is not None:
             self._on_begin(folder, self.said)
 

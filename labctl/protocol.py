@@ -6,12 +6,14 @@ through the bench; the engine drives it, and sinks take what it yields.
 
 from __future__ import annotations
 
+import functools
+import json
 import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import annotated_types
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from labctl.errors import ParameterError, UnknownNameError
 from labctl.limits import Envelope, WithinEnvelope
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from labctl.bench import Bench, Die
-    from labctl.instruments import Instrument
+    from labctl.instruments import Cell, Instrument
 
 
 class Parameters(BaseModel):
@@ -41,10 +43,37 @@ class Parameters(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class StepEnd:
-    """A protocol yields this after the records of a step: the unit of progress, of durability and of resuming."""
+    """A protocol yields this after the records of a step: the unit of progress, of durability and of resuming.
+
+    Args:
+        memory: a dataclass of what the protocol needs, beside the number of steps, to go on from here; of the type
+            that it declares.
+    """
+
+    memory: Any = None
 
 
 STEP_END = StepEnd()
+
+MemoryT = TypeVar("MemoryT")
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Generic[MemoryT]):
+    """Where a protocol begins: at its first step, or where a run that ended early goes on.
+
+    Args:
+        steps: how many steps are done.
+        time: bench time (s) that they took.
+        memory: what the protocol gave with the last of them; None if it gave none.
+        touched: cells that were, or may have been, written since: they are read before anything else is done to them.
+    """
+
+    steps: int = 0
+    time: float = 0.0
+    memory: MemoryT | None = None
+    touched: frozenset[Cell] = frozenset()
+
 
 ParametersT = TypeVar("ParametersT", bound=Parameters)
 RecordT = TypeVar("RecordT")
@@ -75,9 +104,12 @@ class Protocol(Generic[ParametersT, RecordT]):
         needs: the interfaces of the instruments that it asks.
         check: refuses, with an InputError, parameters that make no sense on this die, before anything is sent.
         steps: how many steps a run with these parameters has.
-        run: the experiment.
+        run: the experiment, from a start. What comes before its first step is done again when a run is resumed: it may
+            set instruments up, and writes no cell.
         summarise: what the records of a whole run, in order, amount to.
         caption: a few words on one record, for the progress line.
+        memory: the dataclass that it gives with the end of a step; None if the number of steps is all it needs.
+        waits: whether it lets time pass (`bench.wait`): it is refused where time does not pass by itself.
     """
 
     name: str
@@ -87,9 +119,30 @@ class Protocol(Generic[ParametersT, RecordT]):
     needs: tuple[type[Instrument], ...]
     check: Callable[[Die, Envelope, ParametersT], None]
     steps: Callable[[ParametersT], int]
-    run: Callable[[Bench, ParametersT], Iterator[RecordT | StepEnd]]
+    run: Callable[[Bench, ParametersT, Start[Any]], Iterator[RecordT | StepEnd]]
     summarise: Callable[[Sequence[RecordT], ParametersT], Outcome]
     caption: Callable[[RecordT], str]
+    memory: type[Any] | None = None
+    waits: bool = False
+
+
+def pack_memory(memory: object) -> str:
+    """Return a protocol's memory as text; every number comes back as it was, to the last bit."""
+    return json.dumps(_memory_adapter(type(memory)).dump_python(memory))
+
+
+def unpack_memory(kind: type[MemoryT], text: str) -> MemoryT:
+    """Return the memory that `pack_memory` made a text of.
+
+    Raises:
+        ValueError: if the text is no memory of this `kind`.
+    """
+    return _memory_adapter(kind).validate_python(json.loads(text))
+
+
+@functools.cache
+def _memory_adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 @dataclass(frozen=True, slots=True)

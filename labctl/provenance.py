@@ -7,12 +7,15 @@ import hashlib
 import os
 import platform
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from labctl.bench_file import BenchFile
@@ -22,16 +25,38 @@ if TYPE_CHECKING:
 _PACKAGES = ("labctl", "numpy", "scipy", "pyvisa", "pyvisa-py", "pyserial", "pydantic")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the person asked for, beside the bench."""
+class Asked(BaseModel):
+    """What the person asked for, word for word: enough to go on with the run in another process.
+
+    Args:
+        protocol: its name.
+        settings: `--set`, as typed.
+        backend: its name.
+        bench_name: of the bench file, for messages.
+        bench_text: what stood in it.
+        twin: `--twin`, as typed.
+        seed: of the twin.
+        die: the twin's die file, absolute.
+        audit: whether the twin writes down what truly happens.
+        faults_name: of the twin's fault plan, for messages.
+        faults_text: what stood in it; None without one.
+        note: a remark.
+        operator: who runs it; "" is the user of this computer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     protocol: str
-    origin: str
-    parameters: Parameters
-    steps: int
+    settings: Mapping[str, str]
     backend: str
+    bench_name: str
+    bench_text: str
+    twin: Mapping[str, str]
     seed: int
+    die: Path | None
+    audit: bool
+    faults_name: str = ""
+    faults_text: str | None = None
     note: str
     operator: str
 
@@ -48,6 +73,9 @@ def manifest(
     run: str,
     started: datetime,
     asked: Asked,
+    parameters: Parameters,
+    steps: int,
+    origin: str,
     bench: BenchFile,
     identities: Mapping[str, Identity],
     backend: Mapping[str, object],
@@ -57,7 +85,10 @@ def manifest(
     Args:
         run: the run's id.
         started: UTC.
-        asked: protocol, parameters and the rest.
+        asked: what the person typed.
+        parameters: what that means.
+        steps: how many the run has.
+        origin: which distribution offers the protocol.
         bench: as it was read.
         identities: what the instruments answered.
         backend: what the backend says of itself.
@@ -67,13 +98,14 @@ def manifest(
         "run": run,
         "started": started.isoformat(),
         "protocol": asked.protocol,
-        "protocol_origin": asked.origin,
-        "parameters": asked.parameters.model_dump(mode="json"),
-        "steps": asked.steps,
+        "protocol_origin": origin,
+        "parameters": parameters.model_dump(mode="json"),
+        "steps": steps,
         "backend": {"name": asked.backend, **backend},
         "seed": asked.seed,
         "note": asked.note,
         "operator": asked.operator or user(),
+        "asked": asked.model_dump(mode="json"),
         "bench": bench_dump,
         "bench_sha256": hashlib.sha256(repr(bench_dump).encode()).hexdigest(),
         "instruments": {name: asdict(identity) for name, identity in identities.items()},

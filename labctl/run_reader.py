@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
+from labctl import ledger_store
 from labctl.errors import RunNotFoundError, StoreError
 from labctl.records import Column, columns
-from labctl.store import DATABASE, MANIFEST
+from labctl.store import DATABASE, MANIFEST, UNREADABLE
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Sequence
+
+    from labctl.instruments import Cell
 
 _FOLDER = re.compile(r"\d{8}T\d{6}Z_[a-z0-9-]+_[0-9a-f]{8}")
 """What a run folder is called: UTC start, protocol, eight hexadecimal digits."""
@@ -62,7 +66,10 @@ class RunReader:
     def record_types(self) -> dict[str, tuple[Column, ...]]:
         """Return the columns of each record type, by name."""
         rows = self._rows("SELECT name, columns FROM record_type ORDER BY rowid")
-        return {name: tuple(Column(**column) for column in json.loads(text)) for name, text in rows}
+        try:
+            return {name: tuple(Column(**column) for column in json.loads(text)) for name, text in rows}
+        except (ValueError, TypeError, RecursionError):
+            raise self._damaged("the columns of its records") from None
 
     def records(self, record_type: str, after: int = 0, limit: int = -1) -> list[tuple[Any, ...]]:
         """Return the rows (id, step, fields...) of a record type, in order.
@@ -87,10 +94,11 @@ class RunReader:
         if [column.name for column in self._known(record_type)] != [column.name for column in columns(kind)]:
             raise StoreError(f"{self.folder} was written by another version of {kind.__name__}")
         readers = [_READERS[column.type] for column in columns(kind)]
-        return [
-            kind(*(read(value) for read, value in zip(readers, row[2:], strict=True)))
-            for row in self.records(record_type)
-        ]
+        rows = self.records(record_type)
+        try:
+            return [kind(*(read(value) for read, value in zip(readers, row[2:], strict=True))) for row in rows]
+        except (ValueError, TypeError):
+            raise self._damaged("its records") from None
 
     def steps(self) -> int:
         """Return how many steps are done."""
@@ -104,7 +112,20 @@ class RunReader:
     def state(self) -> RunState:
         """Return the state that the run entered last."""
         rows = self._rows("SELECT state, utc, detail FROM state ORDER BY id DESC LIMIT 1")
-        return RunState(rows[0][0], rows[0][1], json.loads(rows[0][2])) if rows else RunState("starting", "", {})
+        if not rows:
+            return RunState("starting", "", {})
+        state, utc, text = rows[0]
+        try:
+            detail: object = json.loads(text)
+        except (ValueError, TypeError, RecursionError):
+            detail = None
+        if not isinstance(detail, dict):
+            raise self._damaged("the details of its state")
+        return RunState(state, utc, cast("dict[str, Any]", detail))
+
+    def pulses_had(self) -> Counter[Cell]:
+        """Return how many pulses each cell has had by the run's ledger, at most."""
+        return ledger_store.pulses_had(self._rows)
 
     def log(self) -> list[tuple[str, str]]:
         """Return (UTC time, message) of everything written down, in order."""
@@ -120,11 +141,23 @@ class RunReader:
             raise StoreError(f"{self.folder} has no records of type {record_type!r}; it has {', '.join(types)}")
         return types[record_type]
 
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(f"cannot read {self.folder / DATABASE}: {what} are not as labctl writes them; it is damaged")
+
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
             return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             raise StoreError(f"cannot read {self.folder / DATABASE}: {error}") from None
+
+
+def run_folders(data: Path) -> list[Path]:
+    """Return the folders of all runs in `data`, oldest first."""
+    try:
+        paths = [path for path in data.absolute().iterdir() if _FOLDER.fullmatch(path.name) and path.is_dir()]
+    except (OSError, ValueError):  # there is no such folder, or there cannot be one
+        return []
+    return sorted(paths, key=_age)
 
 
 def find_run(data: Path, run: str | None) -> Path:
@@ -137,21 +170,30 @@ def find_run(data: Path, run: str | None) -> Path:
     Raises:
         RunNotFoundError: if there is none, or more than one.
     """
-    folders = sorted(
-        (path for path in data.absolute().glob("*") if _FOLDER.fullmatch(path.name) and path.is_dir()), key=_age
-    )
+    folders = run_folders(data)
     if run is None:
         if not folders:
             raise RunNotFoundError(f"there are no runs in {data}; `labctl run write-verify` makes one")
         return folders[-1]
-    if (Path(run) / MANIFEST).is_file():
+    if run and _holds_manifest(Path(run)):
         return Path(run).absolute()
-    matches = [folder for folder in folders if folder.name.startswith(run) or folder.name.endswith(f"_{run}")]
+    matches = (
+        []
+        if not run
+        else [folder for folder in folders if folder.name.startswith(run) or folder.name.endswith(f"_{run}")]
+    )
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise RunNotFoundError(f"{run!r} may be {matches[0].name} or {matches[1].name}; write more of it")
     raise RunNotFoundError(f"there is no run {run!r} in {data}; name a run folder, or choose --data")
+
+
+def _holds_manifest(folder: Path) -> bool:
+    try:
+        return (folder / MANIFEST).is_file()
+    except (OSError, ValueError):  # a name that no file can have, or a folder that nobody may look into
+        return False
 
 
 def sqlite_uri(path: Path) -> str:
@@ -171,7 +213,7 @@ def _age(folder: Path) -> tuple[str, int]:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{folder} is not a run folder: {error}") from None
     if not isinstance(manifest, dict):
         raise StoreError(f"{folder / MANIFEST} is not a manifest")
@@ -184,11 +226,17 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
     While a run is written, its log lies beside the database and must be read with it; a database without one is at
     rest, and is opened as something that nobody changes: SQLite then makes no files of its own in the folder.
     """
+    nothing = StoreError(f"{path} holds nothing: the run ended before its first write; begin a new run")
+    if not path.exists():
+        raise nothing
     being_written = path.with_name(path.name + "-wal").exists()
     mode = "mode=ro" if being_written else "mode=ro&immutable=1"
     try:
         db = sqlite3.connect(f"{sqlite_uri(path)}?{mode}", uri=True, isolation_level=None)
-        db.execute("SELECT COUNT(*) FROM record_type")
-    except sqlite3.Error as error:
+        tables = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+    except UNREADABLE as error:
         raise StoreError(f"cannot read {path}: {error}") from None
+    if not tables:  # they are made in one go, before anything is sent
+        db.close()
+        raise nothing
     return db

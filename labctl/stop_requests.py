@@ -15,8 +15,26 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
 """Ctrl-C, a polite kill, Ctrl-Break of a Windows console, a closed terminal; each system has some of them."""
 
 
+class StopNowError(BaseException):
+    """A second signal breaks off whatever is under way.
+
+    Not an Exception: drivers and libraries, which turn what they do not know into a failed link, must let it through.
+
+    Args:
+        signal_number: the signal.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
 class StopRequests:
-    """Listens to signals while a run is under way; use as a context manager."""
+    """Listens to signals while a run is under way; use as a context manager.
+
+    Raises:
+        InterruptedRunError: at the end, in place of a StopNowError that nobody took.
+    """
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
@@ -36,6 +54,8 @@ class StopRequests:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if isinstance(error, StopNowError):
+            raise InterruptedRunError(error.signal_number) from None
 
     def check(self) -> None:
         """Raise if a stop was asked for; called where a step has ended.
@@ -55,7 +75,7 @@ class StopRequests:
         self.signal_number = number
         if self._count >= 2 and not self._shielded:
             self._shielded = True  # once is enough: the next one must not break off the way down
-            raise InterruptedRunError(number)
+            raise StopNowError(number)
 
 
 def raise_on_signals() -> None:

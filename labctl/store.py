@@ -1,7 +1,8 @@
 """A run on disk: writing its records as they come, durable at each step's end.
 
 `<data>/<UTC time>_<protocol>_<8 hex>/` holds `manifest.json` (what was asked and what was found) and `run.sqlite`
-(records, steps, log, state). SQLite's write-ahead log keeps committed steps whole when the process is killed.
+(records, steps, what the protocol remembers, pulse ledger, log, state). SQLite's write-ahead log keeps committed steps
+whole when the process is killed.
 `labctl/run_reader.py` reads it back, also while it is being written.
 """
 
@@ -16,22 +17,28 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from labctl import ledger_store
 from labctl.errors import StoreError
+from labctl.ledger_store import RunLedger
 from labctl.records import FIELD_TYPES, Column, columns, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
 MANIFEST = "manifest.json"
 DATABASE = "run.sqlite"
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What comes of a damaged database: SQLite's own words of it may be no text."""
 _SQL_TYPES = {kind.__name__: sql for kind, sql in FIELD_TYPES.items()}
 _SCHEMA = (
     "CREATE TABLE record_type (name TEXT PRIMARY KEY, columns TEXT NOT NULL)",
     "CREATE TABLE step (number INTEGER PRIMARY KEY, bench_time REAL NOT NULL)",
+    "CREATE TABLE memory (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL)",
     "CREATE TABLE log (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, message TEXT NOT NULL)",
     "CREATE TABLE state (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, state TEXT NOT NULL, detail TEXT NOT NULL)",
+    *ledger_store.SCHEMA,
 )
 
 
@@ -73,6 +80,9 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
         raise StoreError(f"cannot write {folder / MANIFEST}: {error.strerror or error}") from None
 
 
+_PROGRESS = "SELECT COALESCE(MAX(number), 0), COALESCE(MAX(bench_time), 0.0) FROM step"
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
     """How records of one type are written."""
@@ -85,73 +95,91 @@ class RunWriter:
     """Writes one run; used by one thread.
 
     Args:
-        folder: an existing run folder.
+        folder: an existing run folder; where it holds a run already, that one is gone on with.
         record_types: by the name of their table; each type once.
-        power_safe: whether a step must survive a power cut, not only the death of this process.
+        power_safe: whether what was done to the instruments must survive a power cut: each write's intent is synced to
+            the disk, and the steps before it with it.
+        connect: opens the database, in autocommit mode; None: SQLite's own way.
 
     Raises:
         StoreError: if the folder cannot be written, or lies where SQLite cannot keep a write-ahead log.
     """
 
-    def __init__(self, folder: Path, record_types: Mapping[str, type], power_safe: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        record_types: Mapping[str, type],
+        power_safe: bool,
+        connect: Callable[[Path], sqlite3.Connection] | None = None,
+    ) -> None:
         self.path = folder / DATABASE
-        self.steps = 0
         self._pending: dict[type, list[Any]] = {kind: [] for kind in record_types.values()}
+        goes_on = self.path.exists()
         with self._failing():
-            self._db = sqlite3.connect(self.path, isolation_level=None)
-            self._begin(power_safe)
-            self._db.execute("BEGIN")
-            for statement in _SCHEMA:
-                self._db.execute(statement)
-            self._tables = {kind: self._create(name, kind) for name, kind in record_types.items()}
-            self._db.execute("COMMIT")
+            self._db = sqlite3.connect(self.path, isolation_level=None) if connect is None else connect(self.path)
+            self._begin()
+            if not goes_on:
+                self._create(record_types)
+            self._tables = {kind: _table(name, kind) for name, kind in record_types.items()}
+            self.steps, self.bench_time = self._db.execute(_PROGRESS).fetchone()
+            self.ledger = RunLedger(self._db, lambda: self.steps, self._failing, power_safe)
 
-    def _begin(self, power_safe: bool) -> None:
+    def memory(self) -> str | None:
+        """Return what the protocol remembered at the end of the last step."""
+        with self._failing():
+            found = self._db.execute("SELECT value FROM memory").fetchone()
+        return None if found is None else found[0]
+
+    def _begin(self) -> None:
         (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
         if mode != "wal":
             self._db.close()
             raise StoreError(
                 f"{self.path.parent} cannot hold a write-ahead log (a network share?); use --data with a local folder"
             )
-        self._db.execute(f"PRAGMA synchronous={'FULL' if power_safe else 'NORMAL'}")
+        self._db.execute("PRAGMA synchronous=NORMAL")
 
-    def _create(self, name: str, kind: type) -> _Table:
-        """Make the table of a record type and say how it is filled."""
-        fields = columns(kind)
-        sql = ", ".join(f'"{field.name}" {_SQL_TYPES[field.type]}' for field in fields)
-        self._db.execute(f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, {sql})')
-        self._db.execute("INSERT INTO record_type VALUES (?, ?)", (name, _columns_json(fields)))
-        marks = ", ".join("?" * len(fields))
-        names = ", ".join(f'"{field.name}"' for field in fields)
-        return _Table(f'INSERT INTO "{name}" (step, {names}) VALUES (?, {marks})', values_of(kind))  # noqa: S608
+    def _create(self, record_types: Mapping[str, type]) -> None:
+        """Make the tables, all of them or none."""
+        self._db.execute("BEGIN")
+        for statement in _SCHEMA:
+            self._db.execute(statement)
+        for name, kind in record_types.items():
+            fields = columns(kind)
+            sql = ", ".join(f'"{field.name}" {_SQL_TYPES[field.type]}' for field in fields)
+            self._db.execute(f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, {sql})')
+            self._db.execute("INSERT INTO record_type VALUES (?, ?)", (name, _columns_json(fields)))
+        self._db.execute("COMMIT")
 
     def add(self, record: object) -> None:
         """Take a record; it is durable at the end of its step."""
         self._pending[type(record)].append(record)
 
-    def end_step(self, bench_time: float) -> None:
-        """Make the records since the last step durable; `bench_time` (s) since the run began.
+    def end_step(self, bench_time: float, memory: str | None = None) -> None:
+        """Make the records since the last step durable.
+
+        Args:
+            bench_time: since the run began (s).
+            memory: what the protocol needs to go on from here, in place of what it remembered before.
 
         Raises:
             StoreError: if the disk is full or gone; nothing of this step is kept then.
         """
         number, execute = self.steps + 1, self._db.execute
-        try:
+        with self._failing():
             execute("BEGIN")
             for kind, records in self._pending.items():
                 if records:
                     table = self._tables[kind]
                     rows = [(number, *table.values(record)) for record in records]
                     self._db.executemany(table.insert, rows)
+            if memory is not None:
+                execute("INSERT OR REPLACE INTO memory VALUES (1, ?)", (memory,))
             execute("INSERT INTO step VALUES (?, ?)", (number, bench_time))
             execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                execute("ROLLBACK")
-            raise self._failure(error) from None
         for records in self._pending.values():
             records.clear()
-        self.steps = number
+        self.steps, self.bench_time = number, bench_time
 
     def log(self, utc: datetime, message: str) -> None:
         """Write down what happened beside the records."""
@@ -167,7 +195,7 @@ class RunWriter:
             )
 
     def close(self) -> None:
-        """Close the database; its write-ahead log is folded into it, also while somebody reads.
+        """Close the database; its write-ahead log is synced and folded into it, also while somebody reads.
 
         Closing twice is harmless; a log that cannot be folded in, as on a full disk, stays beside it and is read along.
         """
@@ -177,13 +205,32 @@ class RunWriter:
 
     @contextmanager
     def _failing(self) -> Generator[None]:
+        """Turn SQLite's errors into ours; a transaction that is broken off, by a signal, too, is taken back."""
         try:
             yield
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             raise self._failure(error) from None
+        except BaseException:
+            self._take_back()
+            raise
 
-    def _failure(self, error: sqlite3.Error) -> StoreError:
+    def _take_back(self) -> None:
+        if self._db.in_transaction:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+
+    def _failure(self, error: Exception) -> StoreError:
+        """Return the error of ours for SQLite's; a transaction under way is taken back."""
+        self._take_back()
         return StoreError(f"cannot write {self.path}: {error}; free some space, or choose another --data")
+
+
+def _table(name: str, kind: type) -> _Table:
+    """Say how the table of a record type is filled."""
+    fields = columns(kind)
+    marks = ", ".join("?" * len(fields))
+    names = ", ".join(f'"{field.name}"' for field in fields)
+    return _Table(f'INSERT INTO "{name}" (step, {names}) VALUES (?, {marks})', values_of(kind))  # noqa: S608
 
 
 def strict_json(value: Any) -> Any:

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from labctl.errors import BenchFileError, nearest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
@@ -62,6 +64,24 @@ class TomlSource:
         line = _line_of(self.text, location)
         where = f"{self.file} line {line}" if line else self.file
         return f"{where}, {'.'.join(location)}" if location else where
+
+
+def text_file(path: Path, what: str) -> TomlSource:
+    """Return the text of a file, not yet understood.
+
+    Args:
+        path: of the file.
+        what: it should be, for messages.
+
+    Raises:
+        BenchFileError: if it cannot be read, or is no text.
+    """
+    try:
+        return TomlSource(path.name, path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BenchFileError(f"cannot read the {what} {path}: {error.strerror or error}") from None
+    except ValueError:
+        raise BenchFileError(f"the {what} {path} is not UTF-8 text, or no file can have this name") from None
 
 
 def _complaint(first: ErrorDetails, location: tuple[str, ...], model: type[BaseModel]) -> str:

@@ -53,6 +53,21 @@ class Prior:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterMemory:
+    """What a filter knows between two bursts; a filter made from it goes on as the first one would have.
+
+    Args:
+        mean: state (levels), gain of potentiation, gain of depression (levels per s).
+        covariance: of these, row by row.
+        aside: (gain, mean, variance) of gains that hold away from the ends of the range.
+    """
+
+    mean: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    aside: tuple[tuple[int, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Move:
     """A burst that no reading has followed yet: where it began (levels), and its pulse time (s)."""
 
@@ -79,6 +94,24 @@ class CellFilter:
         self._covariance = [[variance, 0.0, 0.0], [0.0, self._doubt(1), 0.0], [0.0, 0.0, self._doubt(2)]]
         self._move: _Move | None = None
         self._aside: dict[int, tuple[float, float]] = {}
+
+    def memory(self) -> FilterMemory:
+        """Return what is known; no burst may be waiting for its reading."""
+        aside = tuple((gain, mean, variance) for gain, (mean, variance) in self._aside.items())
+        return FilterMemory(tuple(self._mean), tuple(map(tuple, self._covariance)), aside)
+
+    def recall(self, memory: FilterMemory) -> None:
+        """Know what another filter knew."""
+        self._mean = list(memory.mean)
+        self._covariance = [list(row) for row in memory.covariance]
+        self._aside = {gain: (mean, variance) for gain, mean, variance in memory.aside}
+
+    def locate(self, state: float, variance: float) -> None:
+        """Forget where the cell was and take it to be at `state` (levels); what is known of the gains stays."""
+        self._mean[0] = state
+        for row in self._covariance:
+            row[0] = 0.0
+        self._covariance[0] = [variance, 0.0, 0.0]
 
     @property
     def state(self) -> float:

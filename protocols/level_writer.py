@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl.errors import EquipmentError
-from labctl.instruments import Pulse
+from labctl.instruments import Pulse, PulseReceipt
 from labctl.levels import LEVELS
-from protocols.cell_filter import CellFilter
+from protocols.cell_filter import CellFilter, FilterMemory
 from protocols.read_noise import ReadNoise
 
 if TYPE_CHECKING:
-    from labctl.instruments import Cell, CellReadings, ProbeBoard, PulseReceipt
+    from labctl.instruments import Cell, CellReadings, ProbeBoard
     from labctl.levels import LevelScale
     from protocols.cell_filter import Prior
 
@@ -104,8 +104,27 @@ class Arrival:
     cost: Cost
 
 
+@dataclass(frozen=True, slots=True)
+class WriterMemory:
+    """What a writer knows between two levels.
+
+    Args:
+        filter: of the cell's state and gains.
+        surveys: (state, deviation) of its read noise, in levels.
+        last_read: in levels.
+        decided: whether that read was good enough to decide.
+        receipt: what the board said of the last burst.
+    """
+
+    filter: FilterMemory
+    surveys: tuple[tuple[float, float], ...]
+    last_read: float
+    decided: bool
+    receipt: PulseReceipt | None
+
+
 class LevelWriter:
-    """Writes level after level into one cell; making one surveys the cell's read noise.
+    """Writes level after level into one cell; it looks around first, or recalls what another one knew.
 
     Args:
         board: in an open session, armed.
@@ -113,9 +132,6 @@ class LevelWriter:
         cell: where.
         aim: how well.
         prior: what is assumed of the device until it is learned.
-
-    Raises:
-        EquipmentError: if a read of the cell is no measurement.
     """
 
     def __init__(self, board: ProbeBoard, scale: LevelScale, cell: Cell, aim: Aim, prior: Prior) -> None:
@@ -128,9 +144,28 @@ class LevelWriter:
         self._decided = False
         self._still = 0
         self._noise = ReadNoise(SURVEY_SAMPLES, SURVEY_SPACING)
-        self._filter = CellFilter(prior, *self._survey())
+        self._filter = CellFilter(prior, 0.0, 0.0)
         self.receipt: PulseReceipt | None = None
-        """What the board said of the last burst; None before the first."""
+        """What the board said of the last burst; None if none was sent since the writer last looked around."""
+
+    def look_around(self) -> None:
+        """Find out where the cell stands, and how noisy reads are there; before the first level, and where in doubt.
+
+        Raises:
+            EquipmentError: if a read of the cell is no measurement.
+        """
+        self._filter.locate(*self._survey())
+        self.receipt = None  # pulses that nobody knows of may have been counted since
+
+    def memory(self) -> WriterMemory:
+        """Return what is known between two levels."""
+        return WriterMemory(self._filter.memory(), self._noise.memory(), self._last_read, self._decided, self.receipt)
+
+    def recall(self, memory: WriterMemory) -> None:
+        """Go on as the writer would have whose memory this is, on the same cell."""
+        self._filter.recall(memory.filter)
+        self._noise.recall(memory.surveys)
+        self._last_read, self._decided, self.receipt = memory.last_read, memory.decided, memory.receipt
 
     def write(self, level: int) -> Arrival:
         """Bring the cell to `level`, or give up: after `max_bursts`, or where no pulse brings it nearer."""

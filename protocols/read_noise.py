@@ -35,6 +35,14 @@ class ReadNoise:
         self._spacing = spacing
         self._surveys: list[tuple[float, float]] = []
 
+    def memory(self) -> tuple[tuple[float, float], ...]:
+        """Return (state, deviation) of each survey, in levels."""
+        return tuple(self._surveys)
+
+    def recall(self, surveys: Sequence[tuple[float, float]]) -> None:
+        """Know what another one knew."""
+        self._surveys = sorted(surveys)
+
     def knows(self, state: float) -> bool:
         """Return whether a survey lies near enough to `state` (levels)."""
         return any(abs(state - surveyed) <= self._spacing for surveyed, _ in self._surveys)

@@ -17,10 +17,10 @@ from labctl.errors import EnvelopeError, ParameterError
 from labctl.instruments import Cell, ProbeBoard, PulseReceipt
 from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.limits import WithinEnvelope
-from labctl.protocol import STEP_END, Outcome, Parameters, Protocol
+from labctl.protocol import Outcome, Parameters, Protocol, StepEnd
 from labctl.units import Count, Fraction, Levels, Seconds, Siemens, Volts, Written, format_quantity
 from protocols.cell_filter import Prior, probability_within
-from protocols.level_writer import Aim, Arrival, LevelWriter
+from protocols.level_writer import Aim, Arrival, LevelWriter, WriterMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from labctl.bench import Bench, Die
     from labctl.levels import LevelScale
     from labctl.limits import Envelope
-    from labctl.protocol import StepEnd
+    from labctl.protocol import Start
 
 GAIN_SPREAD = 0.3
 """Relative spread of the first guess of a gain: ours; devices of another make differ more, and are learned, too."""
@@ -152,17 +152,23 @@ def _check(die: Die, envelope: Envelope, parameters: WriteVerifyParameters) -> N
         )
 
 
-def _run(bench: Bench, parameters: WriteVerifyParameters) -> Iterator[LevelWritten | StepEnd]:
+def _run(
+    bench: Bench, parameters: WriteVerifyParameters, start: Start[WriterMemory]
+) -> Iterator[LevelWritten | StepEnd]:
     """Write each level; a level is a step."""
-    start = bench.clock.now()
+    began = bench.clock.now() - start.time
     status = bench.board.status()
     cell = Cell(parameters.row, parameters.column)
     writer = LevelWriter(bench.board, bench.die.scale, cell, _aim(bench, parameters), _prior(parameters))
-    for level in _levels(parameters):
+    if start.memory is not None:
+        writer.recall(start.memory)
+    if start.memory is None or cell in start.touched:
+        writer.look_around()
+    for level in _levels(parameters)[start.steps :]:
         arrival = writer.write(level)
         receipt = writer.receipt or PulseReceipt(0, status.delivered, status.boot)
-        yield _record(cell, level, bench.die.scale, arrival, bench.clock.now() - start, receipt)
-        yield STEP_END
+        yield _record(cell, level, bench.die.scale, arrival, bench.clock.now() - began, receipt)
+        yield StepEnd(writer.memory())
 
 
 def _aim(bench: Bench, parameters: WriteVerifyParameters) -> Aim:
@@ -270,4 +276,5 @@ PROTOCOL = Protocol(
     run=_run,
     summarise=_summarise,
     caption=_caption,
+    memory=WriterMemory,
 )

@@ -1,6 +1,7 @@
 """The truth, kept apart: what really happened to each cell, in a file that no protocol sees.
 
-The file is an SQLite data base with one table, `event`. After a run, `join` compares what the run recorded with it.
+The file is an SQLite data base with a table `event`, and a table `fault` if faults struck. After a run, `join`
+compares what the run recorded with it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _TABLE = """CREATE TABLE event (
     n INTEGER PRIMARY KEY, time REAL NOT NULL, operation TEXT NOT NULL, row INTEGER NOT NULL, column INTEGER NOT NULL,
     voltage REAL NOT NULL, width REAL NOT NULL, count INTEGER NOT NULL, averages INTEGER NOT NULL,
     conductance REAL NOT NULL, boot INTEGER NOT NULL, delivered INTEGER NOT NULL)"""
+_FAULTS = """CREATE TABLE IF NOT EXISTS fault (
+    n INTEGER PRIMARY KEY, time REAL NOT NULL, channel TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL)"""
 _INSERT = """INSERT INTO event
     (time, operation, row, column, voltage, width, count, averages, conductance, boot, delivered)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -104,6 +107,26 @@ class Audit:
         if len(self._waiting) >= _BATCH:
             self.flush()
 
+    def note_fault(self, time: float, channel: str, kind: str, what: str) -> None:
+        """Note that a fault struck.
+
+        Args:
+            time: on the world's clock (s).
+            channel: the instrument whose link it struck; "" for none.
+            kind: of the fault.
+            what: where, and how.
+
+        Raises:
+            StoreError: if it cannot be written.
+        """
+        try:
+            self._base.execute(_FAULTS)
+            self._base.execute(
+                "INSERT INTO fault (time, channel, kind, what) VALUES (?, ?, ?, ?)", (time, channel, kind, what)
+            )
+        except sqlite3.Error as error:
+            raise _failed(self._path, error) from error
+
     def flush(self) -> None:
         """Write what waits.
 
@@ -144,12 +167,21 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
     if version == 0 and not tables:
         base.execute(_TABLE)
         base.execute(f"PRAGMA user_version = {VERSION}")
-    elif version != VERSION or tables != ["event"]:
+    elif version != VERSION or not {"event"} <= set(tables) <= {"event", "fault"}:
         raise StoreError(f"{path}: no audit of version {VERSION}: version {version}, tables {tables}")
 
 
 def _failed(path: Path, error: sqlite3.Error) -> StoreError:
     return StoreError(f"{path}: audit: {error}")
+
+
+def last_boot(path: Path) -> int:
+    """Return the last power-up of the board that an audit tells of; 0 if it tells of none.
+
+    Raises:
+        StoreError: if the file cannot be read, or is no audit of this version.
+    """
+    return max((boot for _, _, boot, _, _ in _events(path)), default=0)
 
 
 @dataclass(frozen=True, slots=True)

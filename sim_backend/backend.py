@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pyvisa
@@ -12,7 +13,7 @@ from serial import SerialException
 
 from labctl import plugins
 from labctl.backend import Backend, BackendOptions
-from labctl.errors import BenchFileError, DieFileError, LinkError
+from labctl.errors import BenchFileError, DieFileError, InputError, LinkError, StoreError
 from labctl.units import format_quantity
 from sim_backend.addresses import AddressBook
 from sim_backend.audit import Audit
@@ -20,7 +21,10 @@ from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named
 from sim_backend.device_models.profile_files import profile_to_json
 from sim_backend.die import Die
-from sim_backend.die_file import load_die
+from sim_backend.die_file import SavedDie, load_die
+from sim_backend.faults.injector import FaultInjector, saved_progress
+from sim_backend.faults.plan import read_plan
+from sim_backend.faults.schedule import Progress
 from sim_backend.front_end.make import make_front_end
 from sim_backend.panels.probe_board import ProbeBoardPanel
 from sim_backend.pyserial_twin import protocol_twin
@@ -29,6 +33,7 @@ from sim_backend.wiring import segment_resistance
 from sim_backend.world import World
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from serial import SerialBase
 
     from labctl.bench_file import BenchFile
+    from labctl.toml_source import TomlSource
     from sim_backend.device_models.interface import DeviceModel
     from sim_backend.panel import Panel
 
@@ -58,7 +64,7 @@ class TwinBackend(Backend):
         DieFileError: if the die file cannot be read.
     """
 
-    takes = frozenset({"twin", "die", "audit"})
+    takes = frozenset({"twin", "die", "audit", "faults"})
     outlives_us: ClassVar[bool] = False
 
     def __init__(
@@ -77,6 +83,8 @@ class TwinBackend(Backend):
         self.clock = self.world.clock
         self.panels = {name: kind(self.world, name) for name, kind in kinds.items()}
         """The virtual instruments, by name."""
+        self.faults = self._faults()
+        """What disturbs the world; None: nothing."""
         self._ports: list[SerialBase] = []
         self._token = protocol_twin.offer(self)
         library = TwinVisaLibrary({resource: self.panels[name] for resource, name in self._book.visa.items()})
@@ -86,6 +94,30 @@ class TwinBackend(Backend):
     def for_bench(cls, bench: BenchFile, options: BackendOptions) -> TwinBackend:
         """Return the twin of a bench; arguments and errors as for the class."""
         return cls(bench, options)
+
+    @classmethod
+    def check_faults(cls, bench: BenchFile, faults: TomlSource) -> None:
+        """Refuse a fault plan that cannot be, or that asks for what the bench has not."""
+        boards = {
+            name: issubclass(_panel_class(entry.driver), ProbeBoardPanel) for name, entry in bench.instruments.items()
+        }
+        read_plan(faults).check_fits(boards, bench.die.rows, bench.die.columns, faults)
+
+    def _faults(self) -> FaultInjector | None:
+        options = self._options
+        if options.faults is None:
+            return None
+        progress = Progress() if options.resume is None else saved_progress(options.resume)
+        return FaultInjector(read_plan(options.faults), self.world, self.panels, progress)
+
+    def open_database(self, path: Path) -> sqlite3.Connection:
+        """Open a run's database, on a disk that is full when the fault plan says so."""
+        return super().open_database(path) if self.faults is None else self.faults.open_database(path)
+
+    def step_done(self, steps: int) -> None:
+        """Let the faults strike that wait for a step."""
+        if self.faults is not None:
+            self.faults.step_done(steps)
 
     def panel(self, name: str) -> Panel | None:
         """Return the virtual instrument of this name, if there is one."""
@@ -144,12 +176,32 @@ class TwinBackend(Backend):
         said, self.world.notices = self.world.notices, []
         return said
 
+    @classmethod
+    def check_resume(cls, folder: Path, state: str) -> None:
+        """Refuse if the world died with the run's process, or its die went on without the run.
+
+        Raises:
+            InputError: if the run did not end gracefully.
+        """
+        if state not in ("stopped", "failed") or not (folder / WORLD_FILE).is_file():
+            raise InputError(
+                f"{folder.name} did not end gracefully, and its twin died with it; a run that is to outlive its "
+                "process needs a twin in another one: `labctl twin serve --write-bench FILE`"
+            )
+
     def begin_run(self, folder: Path) -> None:
         """Begin to write the truth down beside the run, if the command line asked for it.
 
+        The world that a run went on with is taken away: from here on it is not the run's any more, and whether another
+        one can be saved at its end is not known.
+
         Raises:
-            StoreError: if it cannot be written there.
+            StoreError: if the run folder cannot be written.
         """
+        try:
+            (folder / WORLD_FILE).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot remove {folder / WORLD_FILE}: {error.strerror or error}") from None
         if self._options.audit:
             self._close_audit()
             self.world.audit = Audit(folder / AUDIT_FILE)
@@ -161,6 +213,8 @@ class TwinBackend(Backend):
             StoreError: if one of them cannot be written.
         """
         self.world.save(folder / WORLD_FILE)
+        if self.faults is not None:
+            self.faults.save(folder)
         if self._options.die is not None:
             self.world.save(self._options.die)
         self._close_audit()
@@ -171,6 +225,10 @@ class TwinBackend(Backend):
         while self._ports:
             self._ports.pop().close()
         self._close_audit()
+        if self.faults is not None and self._options.resume is not None:
+            # What struck before the run could go on has struck, though its world is not saved.
+            with suppress(StoreError):
+                self.faults.save(self._options.resume)
 
     def _close_audit(self) -> None:
         audit, self.world.audit = self.world.audit, None
@@ -198,6 +256,21 @@ def _panel_class(driver: str) -> type[Panel]:
     return cast("type[Panel]", plugins.load(plugins.PANELS, driver))
 
 
+def _saved(options: BackendOptions) -> SavedDie | None:
+    """Return the world that a run goes on with, or the die of the die file.
+
+    Raises:
+        DieFileError: if one of them cannot be read, or the die was used since the run ended.
+    """
+    has_file = options.die is not None and options.die.exists()
+    if options.resume is None:
+        return load_die(options.die) if options.die is not None and has_file else None
+    world = options.resume / WORLD_FILE
+    if options.die is not None and has_file and options.die.read_bytes() != world.read_bytes():
+        raise DieFileError(f"the die of {options.die} was used since {options.resume.name} ended; begin a new run")
+    return load_die(world)
+
+
 def _world(
     bench: BenchFile, options: BackendOptions, has_board: bool, make_clock: Callable[[float], VirtualClock]
 ) -> World:
@@ -207,7 +280,7 @@ def _world(
     _check(bench, model)
     if options.die is not None and not options.die.absolute().parent.is_dir():
         raise DieFileError(f"--die {options.die}: there is no folder {options.die.absolute().parent} to save it in")
-    saved = load_die(options.die) if options.die is not None and options.die.exists() else None
+    saved = _saved(options)
     if saved is not None:
         saved.check_fits(die.id, die.rows, die.columns, model.profile)
     cells = Die.fresh(die.id, die.rows, die.columns, model, options.seed) if saved is None else saved.die

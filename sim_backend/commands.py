@@ -47,13 +47,18 @@ def twin_serve(
     truth: Annotated[
         Path | None, typer.Option("--audit", help="Where to write down what truly happens, for `labctl audit`.")
     ] = None,
+    faults: Annotated[Path | None, typer.Option(metavar="PLAN", help="A file of faults that disturb the twin.")] = None,
     speed: Annotated[
         Literal["real", "max"], typer.Option(help="real: operations take their time; max: they take none.")
     ] = "real",
     latency: Annotated[str, typer.Option(help="What every message to an instrument takes on its way.")] = "0 s",
-    host: Annotated[str, typer.Option(help="The address to listen at; others than this computer reach it.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; one that other computers reach needs --token-file.")
+    ] = "127.0.0.1",
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="Its first line must be the first line of every TCP connection; made if missing."),
+    ] = None,
     port: Annotated[
         list[str] | None, typer.Option(metavar="NAME=NUMBER", help="A fixed port for an instrument.")
     ] = None,
@@ -70,11 +75,13 @@ def twin_serve(
         twin=pairs("--twin", settings),
         die=die,
         audit=truth,
+        faults=faults,
         speed=speed,
         latency=_duration("--latency", latency),
         host=host,
         ports={name: _port(name, text) for name, text in pairs("--port", port).items()},
         idle=_duration("--idle", idle),
+        token_file=token_file,
         write_bench=write_bench,
         json=json,
     )

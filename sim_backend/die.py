@@ -144,7 +144,9 @@ class Die:
         """Return the voltage (V) at which one cell, an index array of shape (1,), carries `current` (A)."""
         return float(self.law(cell).voltage(current)[0])
 
-    def sample_noise(self, cells: Cells, voltage: PerCell, samples: int, duration: float) -> NDArray[np.float64]:
+    def sample_noise(
+        self, cells: Cells, voltage: PerCell, samples: int, duration: float, shares: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """Take samples of cells; return the noise (A) of their means, in the shape of `cells`.
 
         A cell named twice is sampled once: both get the same number.
@@ -154,6 +156,7 @@ class Die:
             voltage: across them (V), one or one for each.
             samples: how many of each.
             duration: over which they are taken (s), up to the die's present.
+            shares: of the samples during which each cell is under voltage, in the shape of `cells`; None: of all.
         """
         count = self.read_count.reshape(-1)
         flat = cells.reshape(-1)
@@ -161,7 +164,7 @@ class Die:
         count[flat] = number + samples
         if self._read_noise.silent:
             return np.zeros(cells.shape)
-        noise = self._read_noise.mean(flat, number, self.conductance_of(flat), samples, self.time, duration)
+        noise = self._read_noise.mean(flat, number, self.conductance_of(flat), samples, self.time, duration, shares)
         if self._traits.dead is not None:
             noise[self._traits.dead[flat]] = 0.0
         # Noise of the conductance: where the cell blocks, its noise is as much smaller as its current.
@@ -206,6 +209,11 @@ class Die:
             if self._array_pulses().apply(self._flat, table, train.count, self.time):
                 return True
         return self.expose(np.arange(self.rows * self.columns), voltage, train)
+
+    def stick(self, cell: int) -> None:
+        """Let a cell, by its flat index, be stuck where it is: no pulse changes it any more."""
+        self._traits.stick(cell)
+        self._pulses = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything that time and use have changed, by name; with id, model, seed and noise it is the die.

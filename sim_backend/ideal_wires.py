@@ -14,16 +14,18 @@ import numpy as np
 from scipy.optimize import brentq
 from typing_extensions import override
 
+from labctl.board_features import Direction
 from labctl.instruments import ReadScheme, WriteScheme
 from sim_backend.crossbar.schemes import LineResistances
 from sim_backend.network_wires import NetworkLoad, Solver
-from sim_backend.wiring import Load, ReadPoint, Stress, Wiring, WritePoint
+from sim_backend.wiring import Load, ProductPoints, ReadPoint, Stress, Wiring, WritePoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from sim_backend.device_models.interface import CellLaw
     from sim_backend.die import Die
 
 
@@ -85,6 +87,57 @@ class IdealWiring(Wiring):
         if scheme == ReadScheme.FLOAT:
             return NetworkLoad(Solver(self.die, LineResistances()), row, column, scheme)
         return RowLoad(self.die, row, column, scheme)
+
+    @override
+    def product(self, direction: Direction, limit: float) -> IdealProduct:
+        return IdealProduct(self.die, direction, limit)
+
+
+class IdealProduct:
+    """A product on lines without resistance: each cell sees its input line's voltage, whatever the others do.
+
+    Args:
+        die: whose cells they are.
+        direction: which lines are inputs.
+        limit: of each input line's current (A).
+    """
+
+    def __init__(self, die: Die, direction: Direction, limit: float) -> None:
+        self._die = die
+        self._limit = limit
+        cells = np.arange(die.rows * die.columns).reshape(die.rows, die.columns)
+        self._rows_in = direction is Direction.ROWS_IN
+        self._cells = cells if self._rows_in else cells.T
+        self._law = die.law(self._cells.reshape(-1))
+        self._outputs = self._cells.shape[1]
+
+    def points(self, patterns: NDArray[np.bool_], on: NDArray[np.float64], off: NDArray[np.float64]) -> ProductPoints:
+        """Return operating points; arguments as in the interface."""
+        (held_on, on), (held_off, off) = self._held(on), self._held(off)
+        current = np.where(patterns, 1.0, 0.0) @ self._currents(on)
+        if not patterns.all():
+            current += np.where(patterns, 0.0, 1.0) @ self._currents(off)
+        voltage = np.where(patterns, on, off)
+        across = voltage[:, :, None] if self._rows_in else voltage[:, None, :]
+        return ProductPoints(current, np.where(patterns, held_on, held_off), across)
+
+    def _currents(self, voltage: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the currents (A) of all cells, shape (inputs, outputs), at each input's voltage (V)."""
+        return self._law.current(np.repeat(voltage, self._outputs)).reshape(self._cells.shape)
+
+    def _held(self, voltage: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Return which lines are held at their limit, and the voltages (V) at which all lines then stand."""
+        die, limit = self._die, self._limit
+        highest, lowest = float(voltage.max()), float(voltage.min())
+        bound = max(die.model.current_bound(die.conductance_bound, level) for level in (highest, lowest))
+        if self._outputs * bound <= limit:
+            return np.zeros(len(voltage), np.bool_), voltage
+        over = np.abs(self._currents(voltage)).sum(axis=1) > limit
+        within = voltage.copy()
+        for line in np.flatnonzero(over).tolist():
+            law = die.law(self._cells[line])
+            within[line] = lowered(_magnitude(law), float(voltage[line]), limit)
+        return over, within
 
 
 class RowLoad:
@@ -165,6 +218,11 @@ def lowered(line_current: Callable[[float], float], voltage: float, limit: float
     if line_current(voltage) <= limit:
         return voltage
     return voltage * float(brentq(lambda part: line_current(part * voltage) - limit, 0.0, 1.0, xtol=1e-13))
+
+
+def _magnitude(law: CellLaw) -> Callable[[float], float]:
+    """Return the function that gives a line's current (A) at a voltage (V)."""
+    return lambda across: float(np.abs(law.current(across)).sum())
 
 
 def _row(die: Die, row: int) -> NDArray[np.int64]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from sim_backend.faults.channel import FaultyLink
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,11 +31,24 @@ class TakesManyHosts(Protocol):
         ...
 
 
-def link_to(panel: Panel, deliver: Callable[[bytes], None]) -> Link:
+def link_to(panel: Panel, deliver: Callable[[bytes], None], part: Callable[[bytes], None] | None = None) -> Link:
     """Open a link to `panel` whose answers go to `deliver`, one complete message a call.
 
     A panel that knows one host only takes the new link for the one it had, as an instrument does that has one port.
+    Where faults cut or split messages, `part` gets the pieces that do not end one; without it, `deliver` does.
     """
+    if panel.channel is None:
+        return undisturbed_link_to(panel, deliver)
+    return panel.channel.link(lambda faulty: undisturbed_link_to(panel, faulty), deliver, part or deliver)
+
+
+def is_lost(link: Link) -> bool:
+    """Return whether a fault has broken a link: nothing passes any more, and the host must open another one."""
+    return isinstance(link, FaultyLink) and link.is_lost
+
+
+def undisturbed_link_to(panel: Panel, deliver: Callable[[bytes], None]) -> Link:
+    """Do as `link_to` does, past any faults: for who looks at an instrument from inside the twin."""
     if isinstance(panel, TakesManyHosts):
         return panel.connection(deliver)
     panel.connect()

@@ -13,9 +13,12 @@ import numpy as np
 from scipy.optimize import brentq
 from typing_extensions import override
 
+from labctl.board_features import Direction
+from labctl.errors import ModelError
 from sim_backend.crossbar import schemes
+from sim_backend.crossbar.coding import NonlinearProduct
 from sim_backend.crossbar.nonlinear import solve_nonlinear
-from sim_backend.wiring import Load, ReadPoint, Stress, Wiring, WritePoint
+from sim_backend.wiring import Load, ProductPoints, ReadPoint, Stress, Wiring, WritePoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from labctl.instruments import ReadScheme, WriteScheme
     from sim_backend.crossbar.network import Solution
+    from sim_backend.crossbar.nonlinear import ArrayLaw
     from sim_backend.crossbar.schemes import DrivenNetwork
     from sim_backend.device_models.interface import CellLaw
     from sim_backend.die import Die
@@ -32,6 +36,12 @@ if TYPE_CHECKING:
 
 _HELD = 1e-9
 """Relative accuracy of the voltage at which a line is held at its limit."""
+_LOWERINGS = 200
+"""Most steps in which the drivers of a product's lines come to their limits."""
+_LEAST = 1e-15
+"""Share of its voltage below which a line is at 0 V: so much is told lines whose limit no voltage keeps."""
+_KEPT = 1 << 20
+"""Cells whose operating points a product keeps, of all patterns together (16 MiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +74,11 @@ class Solver:
 
     def solve(self, circuit: DrivenNetwork) -> Solution:
         """Return what the circuit does with the cells as they are."""
-        law = _ArrayLaw(self.die.law(self._everywhere), self.shape)
-        return solve_nonlinear(circuit.network, law, circuit.sources)
+        return solve_nonlinear(circuit.network, self.law(), circuit.sources)
+
+    def law(self) -> ArrayLaw:
+        """Return the law of the cells as they are."""
+        return _ArrayLaw(self.die.law(self._everywhere), self.shape)
 
     def stress(self, solution: Solution) -> Stress:
         """Return what the cells see."""
@@ -126,6 +139,57 @@ class NetworkWiring(Wiring):
     @override
     def route(self, row: int, column: int, scheme: ReadScheme) -> Load:
         return NetworkLoad(self._solver, row, column, scheme)
+
+    @override
+    def product(self, direction: Direction, limit: float) -> NetworkProduct:
+        return NetworkProduct(self._solver, direction, limit)
+
+
+class NetworkProduct:
+    """A product on wires: one operating point a pattern, each started from the last one of the same product.
+
+    Args:
+        solver: of the array's circuits.
+        direction: which lines are inputs.
+        limit: of each input line's current (A).
+    """
+
+    def __init__(self, solver: Solver, direction: Direction, limit: float) -> None:
+        self._rows_in = direction is Direction.ROWS_IN
+        self._limit = limit
+        side = schemes.Direction.ROWS_IN if self._rows_in else schemes.Direction.COLUMNS_IN
+        self._product = NonlinearProduct(solver.law(), solver.shape, side, solver.resistances)
+        self._known: dict[bytes, tuple[Solution, NDArray[np.bool_]]] = {}
+
+    def points(self, patterns: NDArray[np.bool_], on: Array, off: Array) -> ProductPoints:
+        """Return operating points; arguments as in the interface."""
+        found = [self._point(np.where(pattern, on, off)) for pattern in patterns]
+        outputs = [at.bottom if self._rows_in else at.left for at, _ in found]
+        return ProductPoints(
+            np.array(outputs), np.array([held for _, held in found]), np.array([at.cell_voltage for at, _ in found])
+        )
+
+    def _point(self, told: Array) -> tuple[Solution, NDArray[np.bool_]]:
+        """Return the operating point at input voltages (V), and which input lines are held at their limit."""
+        key = told.tobytes()
+        if key not in self._known:
+            found = self._held(told)
+            if len(self._known) >= _KEPT // found[0].row_potential.size:
+                return found
+            self._known[key] = found
+        return self._known[key]
+
+    def _held(self, told: Array) -> tuple[Solution, NDArray[np.bool_]]:
+        """Lower the drivers of lines beyond their limit until each is within it, or back at what it was told."""
+        part, found = np.ones(len(told)), self._product.solve(told)
+        for _ in range(_LOWERINGS):
+            carried = np.abs(found.left if self._rows_in else found.bottom)
+            wanted = np.clip(self._limit / np.maximum(carried, 1e-300) * part, _LEAST, 1.0)
+            if (np.abs(wanted - part) <= _HELD * part).all():
+                return found, part < 1
+            part = wanted
+            found = self._product.solve(part * told)
+        raise ModelError(f"the lines of a product do not settle at a limit of {self._limit} A")
 
 
 class NetworkLoad:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from sim_backend.faults.channel import FaultyChannel
     from sim_backend.world import World
 
 
@@ -24,6 +25,9 @@ class Panel(ABC):
     interruptible: ClassVar[bool] = False
     """Whether it takes bytes also while it is busy, when it is called from inside the world's clock. Whoever serves
     another panel lets its bytes wait until it is done."""
+
+    channel: FaultyChannel | None = None
+    """What disturbs the links to it; None: nothing."""
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
@@ -44,3 +48,9 @@ class Panel(ABC):
 
     def connect(self) -> None:  # noqa: B027 (most panels keep nothing of a connection)
         """Note that a host opened the link: half-received bytes of the last connection are forgotten."""
+
+    def fail(self) -> None:  # noqa: B027 (some panels answer every request themselves)
+        """Note that what was received could not be carried out, for a reason that is none of the instrument's own.
+
+        Whoever serves a panel to other programs calls this when `receive` raised: nobody else would tell them.
+        """

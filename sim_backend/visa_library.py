@@ -74,7 +74,7 @@ class TwinVisaLibrary(VisaLibraryBase):
         """Open a session with the instrument of this name.
 
         Raises:
-            pyvisa.errors.VisaIOError: VI_ERROR_INV_RSRC_NAME or VI_ERROR_RSRC_NFOUND.
+            pyvisa.errors.VisaIOError: VI_ERROR_INV_RSRC_NAME, VI_ERROR_RSRC_NFOUND, or VI_ERROR_CONN_LOST.
         """
         try:
             name = rname.ResourceName.from_string(resource_name)
@@ -84,7 +84,9 @@ class TwinVisaLibrary(VisaLibraryBase):
         if panel is None:
             return VISASession(0), self.handle_return_value(None, StatusCode.error_resource_not_found)
         handle = VISASession(next(self._handles))
-        self._sessions[handle] = VisaSession(name, panel)
+        opened = VisaSession(name, panel)
+        opened.check_link()
+        self._sessions[handle] = opened
         return handle, self.handle_return_value(handle, StatusCode.success)
 
     def close(self, session: VISASession | VISAEventContext | VISARMSession) -> StatusCode:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
 from pyvisa import attributes, constants
 from pyvisa.constants import BufferOperation, InterfaceType, ResourceAttribute, SerialTermination, StatusCode
+from pyvisa.errors import VisaIOError
 
-from sim_backend.links import link_to
+from sim_backend.links import is_lost, link_to
 
 if TYPE_CHECKING:
     from pyvisa.attributes import Attribute
@@ -48,9 +49,13 @@ class Inbox:
         return len(self._data)
 
     def add(self, message: bytes) -> None:
-        """Add a whole message."""
-        self._data += message
+        """Add a whole message, or the end of one."""
+        self.add_part(message)
         self._ends.append(self._taken + len(self._data))
+
+    def add_part(self, piece: bytes) -> None:
+        """Add a piece of a message that does not end with it."""
+        self._data += piece
 
     def clear(self) -> None:
         """Throw everything away."""
@@ -89,7 +94,7 @@ class VisaSession:
         self._panel = panel
         self._clock = panel.world.clock
         self._inbox = Inbox()
-        self._link = link_to(panel, self._inbox.add)
+        self._link = link_to(panel, self._inbox.add, self._inbox.add_part)
         self._declared = _declared(kind)
         self._attributes: dict[int, Any] = {
             number: attribute.default
@@ -105,26 +110,46 @@ class VisaSession:
 
         When nothing does, the time-out passes on the twin's clock, and what came so far is lost, as on the bench;
         a raw socket whose END is not suppressed takes the silence for the end.
+
+        Raises:
+            pyvisa.errors.VisaIOError: VI_ERROR_CONN_LOST.
         """
         found = self._next(count)
         if found is None:
+            self.check_link()
             self._wait()
             found = self._next(count)
         if found is None:
+            self.check_link()
             silence_ends = self._socket and not self._attributes[ResourceAttribute.suppress_end_enabled]
             status = StatusCode.success if silence_ends and self._inbox else StatusCode.error_timeout
             found = self._inbox.take(count), status
         return found
 
     def write(self, data: bytes) -> None:
-        """Send bytes; the last one is marked as the message's end where the transport has such a mark."""
+        """Send bytes; the last one is marked as the message's end where the transport has such a mark.
+
+        Raises:
+            pyvisa.errors.VisaIOError: VI_ERROR_CONN_LOST.
+        """
+        self.check_link()
         marked = not (self._serial or self._socket)
         self._link.receive(data, marked and bool(self._attributes[ResourceAttribute.send_end_enabled]))
+
+    def check_link(self) -> None:
+        """Make sure that the link is there.
+
+        Raises:
+            pyvisa.errors.VisaIOError: VI_ERROR_CONN_LOST.
+        """
+        if is_lost(self._link):
+            raise VisaIOError(StatusCode.error_connection_lost)
 
     def clear(self) -> StatusCode:
         """Clear the device, where the transport can; a raw socket is only read empty."""
         if self._serial:
             return StatusCode.error_nonsupported_operation
+        self.check_link()
         if self._socket:
             self._clock.sleep(_DRAIN)
         else:

@@ -17,6 +17,7 @@ from labctl.units import parse_quantity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from labctl.board_features import Direction
     from labctl.instruments import ReadScheme, WriteScheme
     from sim_backend.die import Die
 
@@ -94,6 +95,36 @@ class WritePoint:
     others: tuple[Stress, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ProductPoints:
+    """Operating points of a product: one for each pattern of lines that are on.
+
+    Args:
+        current: out of the array into each output's reader, or into it where rows are outputs, shape (k, outputs) (A).
+        held: input lines that are held at their limit, shape (k, inputs).
+        cell_voltage: across the cells (V); broadcasts with (k, rows, columns).
+    """
+
+    current: NDArray[np.float64]
+    held: NDArray[np.bool_]
+    cell_voltage: NDArray[np.float64]
+
+
+class ProductWiring(Protocol):
+    """An array whose lines of one side are driven and of the other are read at virtual ground, cells as they were."""
+
+    def points(self, patterns: NDArray[np.bool_], on: NDArray[np.float64], off: NDArray[np.float64]) -> ProductPoints:
+        """Return what the array does.
+
+        Args:
+            patterns: which inputs are on, shape (k, inputs).
+            on: voltage of each input's driver while it is on, shape (inputs,) (V): positive makes rows positive
+                against columns on either side.
+            off: likewise, while it is off.
+        """
+        ...
+
+
 class Load(Protocol):
     """What hangs between the terminals of a source-measure unit."""
 
@@ -164,3 +195,12 @@ class Wiring(ABC):
     @abstractmethod
     def route(self, row: int, column: int, scheme: ReadScheme) -> Load:
         """Connect terminals to a cell, high to its row and low to its column; other lines per the scheme."""
+
+    @abstractmethod
+    def product(self, direction: Direction, limit: float) -> ProductWiring:
+        """Drive all lines of one side and read all of the other; it holds until a cell changes.
+
+        Args:
+            direction: which side is driven.
+            limit: of each driven line's current (A).
+        """

@@ -23,10 +23,12 @@ from sim_backend.front_end.ideal import IdealFrontEnd
 from sim_backend.ideal_wires import CellLoad, IdealWiring
 from sim_backend.network_wires import NetworkWiring
 from sim_backend.noise.flicker import SAMPLE_TIME
+from sim_backend.products import Product
 from sim_backend.smu_terminals import Operating, Port, SmuTerminals
 from sim_backend.wiring import Stress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from sim_backend.clock import VirtualClock
     from sim_backend.die import Die
     from sim_backend.front_end.interface import FrontEnd
+    from sim_backend.products import ProductDrive
     from sim_backend.wiring import WritePoint
 
 __all__ = ["BoardCounters", "CellCurrents", "Operating", "SmuTerminals", "World"]
@@ -98,6 +101,8 @@ class World:
         self.counters = BoardCounters()
         self.audit: Audit | None = None
         """Where the truth is written down; None: nowhere."""
+        self.on_pulses: Callable[[int], None] | None = None
+        """Is told of pulses that the board puts out, before they reach the die."""
         self.notices: list[str] = []
         """What a reader of the run must know; whoever writes it down empties the list."""
         self._wiring = NetworkWiring(die, segment) if segment > 0 else IdealWiring(die)
@@ -140,6 +145,7 @@ class World:
         averages: int,
         scheme: ReadScheme,
         limit: float,
+        holds: NDArray[np.float64] | None = None,
     ) -> CellCurrents:
         """Return the mean currents of cells of one row, converted together; every column is at virtual ground.
 
@@ -153,6 +159,7 @@ class World:
             averages: samples.
             scheme: what the other rows get.
             limit: of the driven row's current, all its columns included (A).
+            holds: shape (n,), largest current that each column's range must hold (A), as `range_currents` returns it.
         """
         die, row = self.die, int(rows[0])
         die.time = self.clock.now()
@@ -165,9 +172,41 @@ class World:
         noise = die.sample_noise(cells, point.cell_voltage, averages, sampling)
         hanging = self._hanging(row, columns, scheme, voltage)
         slope = die.law(cells).slope(point.cell_voltage)
-        found = self.front_end.read(columns, point.current + noise, hanging, slope, averages, driver=row)
+        found = self.front_end.read(columns, point.current + noise, hanging, slope, averages, driver=row, holds=holds)
         self._note("read", Stress(cells, point.cell_voltage), 0.0, 0, averages)
         return CellCurrents(found.current, found.saturated, np.full(len(cells), point.driven != driven))
+
+    def range_currents(
+        self,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        voltage: float,
+        scheme: ReadScheme,
+        limit: float,
+    ) -> NDArray[np.float64] | None:
+        """Return the largest current (A) on each cell's column over a whole request of reads, arguments as there.
+
+        None where the smallest range of every reader holds all of them: no wire makes a selected cell carry more than
+        it does at the whole voltage.
+        """
+        die, largest = self.die, np.zeros(self.die.columns)
+        driven = self.front_end.line_voltage(rows, voltage)
+        if np.abs(die.current(rows * die.columns + columns, driven)).max() < self.front_end.smallest_range:
+            return None
+        for row in np.unique(rows).tolist():
+            own = rows == row
+            point = self._wiring.read(row, columns[own], float(driven[own][0]), scheme, limit)
+            np.maximum.at(largest, columns[own], np.abs(point.current))
+        held: NDArray[np.float64] = largest[columns]
+        return held
+
+    def product(self, drive: ProductDrive) -> Product:
+        """Return a product that is about to be worked out, one vector at a time, with the cells as they are.
+
+        A voltage that changes cells acts on them. What is read of every cell is not in the audit.
+        """
+        self.die.time = self.clock.now()
+        return Product(self.die, self._wiring, self.front_end, drive, self._disturb)
 
     def pulse_cell(
         self,
@@ -191,6 +230,8 @@ class World:
         Returns:
             whether a line reached its limit, and the amplitude was lowered to hold it there.
         """
+        if self.on_pulses is not None:
+            self.on_pulses(train.count)
         self.die.time = self.clock.now()
         check_voltage(self.die.model.profile, amplitude)
         self._look_at("a pulse", amplitude)
@@ -214,7 +255,12 @@ class World:
             cell: which; None opens the port.
             scheme: what the other lines get.
         """
-        self._settle()
+        try:
+            self._settle()
+        except BaseException:
+            # What happened at the terminals cannot be worked out: they are opened all the same.
+            self._port.load = None
+            raise
         self._port.load = None if cell is None else self._wiring.route(cell.row, cell.column, scheme)
 
     def smu(self, name: str) -> SmuTerminals:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import signal
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from sim_backend.panel import Panel
 
 os.environ.setdefault("PYTEST_QT_API", "pyside6")
+# A shell starts what it puts in the background deaf to these, and a child inherits it: tests send them to theirs.
+_HEARD = [getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGTERM") if hasattr(signal, name)]
+for _number in _HEARD:
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _why_no_window() -> str:
@@ -50,8 +56,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take `--bench FILE`: the contract suites then ask a real bench. They pulse the cells of its die."""
+    """Take `--bench FILE`: the contract suites then ask a real bench. They pulse the cells of its die.
+
+    And `--clients PYTHON`: an environment with other people's programs, which drive the served panels.
+    """
     parser.addoption("--bench", default=None, help="run the contract suites against the instruments of this file")
+    parser.addoption(
+        "--clients", default=None, help="interpreter of an environment with tests/clients/requirements.txt"
+    )
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were() -> Iterator[None]:
+    """Undo what a command line that ran inside this process did: at its end it is deaf to signals."""
+    before = {number: signal.getsignal(number) for number in _HEARD}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,11 @@ class BoardFrontEnd(FrontEnd):
     ) -> Array:
         return self._drivers[direction].voltage(lines, voltage)
 
+    @property
+    @override
+    def smallest_range(self) -> float:
+        return min(bank.smallest_range for bank in self._readers)
+
     @override
     def read(
         self,
@@ -60,6 +65,7 @@ class BoardFrontEnd(FrontEnd):
         samples: int,
         direction: Direction = Direction.ROWS_TO_COLUMNS,
         driver: int | None = None,
+        holds: Array | None = None,
     ) -> LineReading:
         bank, keys = self._readers[direction], self._reader_keys[direction][readers]
         arrived = current * (1 - unsettled(samples))
@@ -69,7 +75,8 @@ class BoardFrontEnd(FrontEnd):
             arrived = arrived + (self._errors.driver_noise * math.sqrt(BANDWIDTH / samples)) * shared * driven
             driven = 0.0
         signal = bank.signal(readers, arrived, hanging)
-        full_scale = bank.holding_range(np.abs(signal))
+        magnitude = np.abs(signal)
+        full_scale = bank.holding_range(magnitude if holds is None else np.maximum(magnitude, holds))
         variance = bank.noise_variance(full_scale, hanging, driven, BANDWIDTH)
         result = bank.convert(readers, signal, full_scale, variance, normal, samples)
         return LineReading(result, bank.saturates(signal))

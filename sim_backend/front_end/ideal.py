@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,11 @@ class IdealFrontEnd(FrontEnd):
     ) -> Array:
         return np.array(np.broadcast_to(voltage, np.broadcast_shapes(np.shape(voltage), lines.shape)), np.float64)
 
+    @property
+    @override
+    def smallest_range(self) -> float:
+        return math.inf
+
     @override
     def read(
         self,
@@ -42,6 +48,7 @@ class IdealFrontEnd(FrontEnd):
         samples: int,
         direction: Direction = Direction.ROWS_TO_COLUMNS,
         driver: int | None = None,
+        holds: Array | None = None,
     ) -> LineReading:
         return self._reported(readers, current, direction)
 

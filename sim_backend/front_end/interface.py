@@ -104,6 +104,11 @@ class FrontEnd(ABC):
             shape (..., n) (V), without the drivers' noise: that comes with the reading.
         """
 
+    @property
+    @abstractmethod
+    def smallest_range(self) -> float:
+        """Largest current (A) that every reader's smallest range holds; infinite where there are no ranges."""
+
     @abstractmethod
     def read(
         self,
@@ -114,6 +119,7 @@ class FrontEnd(ABC):
         samples: int,
         direction: Direction = Direction.ROWS_TO_COLUMNS,
         driver: int | None = None,
+        holds: Array | None = None,
     ) -> LineReading:
         """Convert the currents of lines, all at the same time, after they were routed.
 
@@ -129,6 +135,8 @@ class FrontEnd(ABC):
             samples: how many are averaged, one each 5 us.
             direction: which side is driven.
             driver: the driven line, whose noise all these readers see alike; None: each reader sees its own.
+            holds: largest current that each reader's range must hold beside its own, shape (n,) (A): a line keeps its
+                range for a whole request.
 
         Returns:
             arrays of shape (n,).

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sim_backend.front_end.board_errors import BoardErrors
     from sim_backend.front_end.interface import Array, Lines
 
+SMALLEST_SHARE = 0.99
+"""Share of the smallest range up to which nobody needs to look whether it holds a current: more than gain errors
+(0.05 %) and noise take."""
+
 
 class Readers:
     """The readers of one side: transimpedance amplifier, converter, and the coefficients that correct them.
@@ -57,6 +61,11 @@ class Readers:
             left = errors.path_gain_left / math.sqrt(2)
             missed = left * KeyedNoise(seed, FrontEndKind.READER_GAIN_LEFT, KEYS).normal(keys, once)
             self.calibration.gain[:] = self._gain * (1 + missed)
+
+    @property
+    def smallest_range(self) -> float:
+        """Largest current (A) that the smallest range holds, with room for gain and offset."""
+        return SMALLEST_SHARE * float(self._used[0])
 
     def signal(self, readers: Lines, current: Array, hanging: float | Array) -> Array:
         """Return what the amplifiers of `readers` pass on of a current (A): their gain and offset are in it.

@@ -28,6 +28,7 @@ class CellTraits:
     """
 
     def __init__(self, seed: int, cells: int, profile: NoiseProfile, noise: Noise) -> None:
+        self._cells = cells
         everywhere, first = np.arange(cells), np.ones(1, np.int64)
 
         def normal(kind: NoiseKind) -> NDArray[np.float64]:
@@ -59,3 +60,9 @@ class CellTraits:
         fixed = [trait for trait in (self.dead, self.stuck) if trait is not None]
         self.fixed: NDArray[np.bool_] | None = np.logical_or.reduce(fixed) if fixed else None
         """Cells that are dead or stuck."""
+
+    def stick(self, cell: int) -> None:
+        """Let a cell, by its flat index, be changed by no pulse any more."""
+        fixed = np.zeros(self._cells, np.bool_) if self.fixed is None else self.fixed.copy()
+        fixed[cell] = True
+        self.fixed = fixed

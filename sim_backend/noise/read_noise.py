@@ -51,6 +51,7 @@ class ReadNoise:
         samples: int,
         end: float,
         duration: float,
+        shares: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Return the noise (S) of the means of some samples; arrays of shape (n,).
 
@@ -61,11 +62,13 @@ class ReadNoise:
             samples: how many are averaged.
             end: when they have been taken (s).
             duration: over which they are taken (s).
+            shares: of the samples that add white noise; None: all do.
         """
         deviation = self.deviation(conductance)
         relative = np.zeros(cells.shape)
         if self._white is not None:
-            relative += self._white.normal(cells, numbers) / math.sqrt(samples)
+            heard = math.sqrt(samples) if shares is None else np.sqrt(samples * shares.reshape(-1))
+            relative += self._white.normal(cells, numbers) / heard
         if self._flicker is not None:
             # It follows the time that a cell was sampled for: see DECISIONS.md.
             sampled = np.multiply(numbers + samples, SAMPLE_TIME, dtype=np.float64)

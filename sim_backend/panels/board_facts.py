@@ -37,12 +37,17 @@ AVERAGES_MAX = 4_096
 """Most samples of one reading."""
 LINE_LIMIT = 0.25
 """What a line driver carries at most, and the compliance after power-up, in A."""
-FEATURES = Feature.SMU_PORT
-"""What this version of the twin's board has beyond reading and pulsing."""
+FEATURES = Feature.SMU_PORT | Feature.MULTIPLY | Feature.TEMPERATURE | Feature.SELF_TEST | Feature.CALIBRATION
+"""What the twin's board has beyond reading and pulsing: everything."""
 READ_ENTRIES = 1024
 """Most cells of a READ, and most entries of a PULSE (section 3)."""
 PULSE_READ_ENTRIES = 1023
 """Most entries of a PULSE_READ (section 3)."""
+CALIBRATION_LINES = 1000
+"""Most coefficients of one request (section 3)."""
+PRODUCT_SLOT_MIN = 1_000
+PRODUCT_SLOT_MAX = 10_000_000
+"""Slots of a product, in ns (section 2, rule 5)."""
 PERIOD_MIN = 20
 """Shortest watchdog period, in ms (section 3)."""
 PERIOD_MAX = 10_000
@@ -61,11 +66,13 @@ LINK_TIME = 1e-3
 BYTE_TIME = 8 / 12e6
 """What a byte on the link costs, in s: 12 Mbit/s."""
 TEMPERATURE = 25.0
-"""What STATUS reports, in degC: a laboratory's air, as the twin's board makes no heat."""
+"""What the board reports, in degC: a laboratory's air, as the twin's board makes no heat."""
+TEMPERATURE_MAX = 70.0
+"""Above this the board trips, in degC (assumption: the commercial range of its parts)."""
 
 
-def capabilities(rows: int, columns: int) -> Capabilities:
-    """Return what the board can do with a die of `rows` x `columns`."""
+def capabilities(rows: int, columns: int, features: Feature = FEATURES) -> Capabilities:
+    """Return what a board with `features` can do with a die of `rows` x `columns`."""
     return Capabilities(
         rows=rows,
         columns=columns,
@@ -78,7 +85,7 @@ def capabilities(rows: int, columns: int) -> Capabilities:
         width_max=WIDTH_MAX / 1e9,
         count_max=COUNT_MAX,
         averages_max=AVERAGES_MAX,
-        features=FEATURES,
+        features=features,
     )
 
 

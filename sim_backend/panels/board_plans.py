@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl import messages
-from labctl.instruments import BoardState
+from labctl.feature_messages import pack_temperature
+from labctl.instruments import BoardState, Feature
 from labctl.wire import ErrorCode, Opcode
+from sim_backend.panels import board_calibration as calibration
 from sim_backend.panels import board_checks as checks
 from sim_backend.panels import board_facts as facts
+from sim_backend.panels import board_products as products
+from sim_backend.panels import board_self_test as self_test
 from sim_backend.panels.board_checks import Refusal
 
 if TYPE_CHECKING:
@@ -18,7 +22,16 @@ if TYPE_CHECKING:
     from sim_backend.panels.board_runs import BoardRuns
     from sim_backend.panels.board_states import BoardStates
 
-_DEFINED = frozenset(int(opcode) for opcode in Opcode)
+_FEATURES: dict[int, Feature] = {
+    Opcode.ROUTE: Feature.SMU_PORT,
+    Opcode.UNROUTE: Feature.SMU_PORT,
+    Opcode.MULTIPLY: Feature.MULTIPLY,
+    Opcode.TEMPERATURE: Feature.TEMPERATURE,
+    Opcode.SELFTEST: Feature.SELF_TEST,
+    Opcode.CALIBRATION_READ: Feature.CALIBRATION,
+    Opcode.CALIBRATION_WRITE: Feature.CALIBRATION,
+}
+"""Operations that a board may lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +50,18 @@ class Plan:
 
 
 class BoardPlans:
-    """The operations that this version of the board has.
+    """The operations of a board.
 
     Args:
         states: state and settings of the board.
         runs: carries lists out.
+        features: what it has beyond reading and pulsing.
     """
 
-    def __init__(self, states: BoardStates, runs: BoardRuns) -> None:
+    def __init__(self, states: BoardStates, runs: BoardRuns, features: Feature = facts.FEATURES) -> None:
         self._states = states
         self._runs = runs
+        self._features = features
         self._operations: dict[int, Callable[[bytes], Plan]] = {
             Opcode.CLEAR: self._clear,
             Opcode.ARM: self._arm,
@@ -57,6 +72,11 @@ class BoardPlans:
             Opcode.READ: self._read,
             Opcode.PULSE: self._pulse,
             Opcode.PULSE_READ: self._pulse_read,
+            Opcode.MULTIPLY: self._multiply,
+            Opcode.TEMPERATURE: self._temperature,
+            Opcode.SELFTEST: self._self_test,
+            Opcode.CALIBRATION_READ: self._calibration_read,
+            Opcode.CALIBRATION_WRITE: self._calibration_write,
         }
 
     def plan(self, opcode: int, payload: bytes) -> Plan:
@@ -67,9 +87,9 @@ class BoardPlans:
         """
         operation = self._operations.get(opcode)
         if operation is None:
-            if opcode in _DEFINED:
-                raise Refusal(ErrorCode.UNSUPPORTED, f"this board has no {Opcode(opcode).name}")
             raise Refusal(ErrorCode.BAD_OPCODE, f"there is no operation 0x{opcode:04x}")
+        if _FEATURES.get(opcode, Feature.NONE) not in self._features:
+            raise Refusal(ErrorCode.UNSUPPORTED, f"this board has no {Opcode(opcode).name}")
         plan = operation(payload)
         if plan.duration > facts.RUN_MAX:
             raise Refusal(ErrorCode.RANGE, f"the run would last {plan.duration / 1e9:.3f} s, over 5 s")
@@ -123,6 +143,26 @@ class BoardPlans:
         reading = len(entries) * facts.read_time(request.averages)
         duration = facts.trains_time(entries.width, entries.count) + reading
         return Plan(BoardState.ARMED, lambda: self._runs.pulse_read(request), duration)
+
+    def _multiply(self, payload: bytes) -> Plan:
+        request = products.checked(payload, self._shape)
+        return Plan(BoardState.IDLE, lambda: self._runs.multiply(request), products.duration(request))
+
+    def _temperature(self, payload: bytes) -> Plan:
+        checks.nothing(payload)
+        return Plan(BoardState.SAFE, lambda: pack_temperature(self._states.temperature))
+
+    def _self_test(self, payload: bytes) -> Plan:
+        checks.nothing(payload)
+        return Plan(BoardState.IDLE, self._runs.self_test, self_test.DURATION)
+
+    def _calibration_read(self, payload: bytes) -> Plan:
+        request, stored = calibration.lines(payload, self._shape), self._states.world.front_end.calibrations
+        return Plan(BoardState.SAFE, lambda: calibration.read(stored, request))
+
+    def _calibration_write(self, payload: bytes) -> Plan:
+        request, stored = calibration.coefficients(payload, self._shape), self._states.world.front_end.calibrations
+        return Plan(BoardState.IDLE, lambda: calibration.write(stored, request))
 
 
 def _done(_: None) -> bytes:

@@ -1,4 +1,4 @@
-"""Carrying out READ, PULSE and PULSE_READ: what passes in time, what reaches the die, what breaks a list off.
+"""Carrying out what takes time: what passes of it, what reaches the die, what breaks a request off.
 
 A request comes here checked and with the board in a state that allows it. Its schemes and its compliance are
 those at its start.
@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.feature_messages import pack_tests
 from labctl.instruments import ComplianceAction, Trip
 from labctl.messages import ResultBlock, pack_block, pack_receipt
 from labctl.wire import WHOLE_REQUEST
 from sim_backend.device_models.interface import Train
 from sim_backend.panels import board_facts as facts
+from sim_backend.panels import board_products as products
+from sim_backend.panels import board_self_test
+from sim_backend.panels.board_breaks import BrokenOff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from labctl.feature_messages import MultiplyRequest
     from labctl.messages import Entries, PulseReadRequest, ReadRequest
     from sim_backend.panels.board_states import BoardStates
     from sim_backend.world import CellCurrents
@@ -31,22 +36,6 @@ if TYPE_CHECKING:
 _SLICE = 1e-3
 """Longest piece of a train or a conversion, in s, after which the board looks whether it was made safe meanwhile."""
 _NO_RESULTS = ResultBlock(np.empty(0), np.empty(0, np.bool_), np.empty(0, np.bool_))
-
-
-class BrokenOff(Exception):  # noqa: N818 - the specification's word, and no failure of ours
-    """A run was broken off by a trip, or by SAFE.
-
-    Args:
-        text: why, for people.
-        entry: index of the list entry that is to blame, 0xFFFF where none is.
-    """
-
-    def __init__(self, text: str, entry: int = WHOLE_REQUEST) -> None:
-        super().__init__(text)
-        self.text = text
-        self.entry = entry
-        self.executed = 0
-        self.block = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +74,17 @@ class BoardRuns:
         """
         self._begin()
         bounds = [0, *(np.flatnonzero(np.diff(request.row)) + 1).tolist(), len(request.row)]
+        states, voltage = self._states, facts.on_grid(request.voltage, facts.READ_STEP)
+        holds = self._world.range_currents(request.row, request.column, voltage, states.read_scheme, states.limit)
         found = [
-            self._convert(request.row[a:b], request.column[a:b], request.voltage, request.averages, a)
+            self._convert(
+                request.row[a:b],
+                request.column[a:b],
+                request.voltage,
+                request.averages,
+                a,
+                None if holds is None else holds[a:b],
+            )
             for a, b in pairwise(bounds)
         ]
         return pack_block(_joined(found))
@@ -100,10 +98,10 @@ class BoardRuns:
         self._begin()
         for index, train in enumerate(_trains(entries)):
             try:
-                self._put_out(train, index)
+                with self._states.kept_safe():
+                    self._put_out(train, index)
             except BrokenOff as end:
-                end.executed = index
-                raise
+                raise end.after(index) from end.__cause__
         return pack_receipt(len(entries), self._world.counters.delivered)
 
     def pulse_read(self, request: PulseReadRequest) -> bytes:
@@ -117,29 +115,80 @@ class BoardRuns:
         for index, train in enumerate(_trains(entries)):
             here = slice(index, index + 1)
             try:
-                held = self._put_out(train, index)
-                read = self._convert(entries.row[here], entries.column[here], request.voltage, request.averages, index)
+                with self._states.kept_safe():
+                    held = self._put_out(train, index)
+                    read = self._convert(
+                        entries.row[here], entries.column[here], request.voltage, request.averages, index
+                    )
             except BrokenOff as end:
-                end.executed = index
-                end.block = pack_block(_joined(found))
-                raise
+                raise end.after(index, pack_block(_joined(found))) from end.__cause__
             found.append(ResultBlock(read.current, read.saturated, read.in_compliance | held))
         return pack_receipt(len(entries), self._world.counters.delivered) + pack_block(_joined(found))
+
+    def multiply(self, request: MultiplyRequest) -> bytes:
+        """Multiply vectors with the array, one after the other.
+
+        Raises:
+            BrokenOff: with `executed` 0 and no block.
+        """
+        self._begin()
+        states, world = self._states, self._world
+        action, time = states.action, products.vector_time(request) / 1e9
+        product = world.product(products.drive(request, (world.die.rows, world.die.columns), states.limit))
+        self._go_on()
+        for number in range(request.count):
+            self._sample(time)
+            held = product.vector(number, world.clock.now())
+            inputs = np.flatnonzero(held.inputs)
+            if action is ComplianceAction.TRIP and (inputs.size or held.outputs.any()):
+                self._trip(number * len(held.inputs) + int(inputs[0]) if inputs.size else WHOLE_REQUEST)
+        found = product.results()
+        return pack_block(
+            ResultBlock(found.current.reshape(-1), found.saturated.reshape(-1), found.in_compliance.reshape(-1))
+        )
+
+    def self_test(self) -> bytes:
+        """Let the board test itself; the SMU port stays as it is.
+
+        Raises:
+            BrokenOff: with `executed` 0 and no block.
+        """
+        self._stopped_at = None
+        self._sample(board_self_test.DURATION / 1e9)
+        world = self._world
+        return pack_tests(
+            board_self_test.run(world.front_end, (world.die.rows, world.die.columns), world.die.profile.g_max)
+        )
 
     def _begin(self) -> None:
         self._states.open_port()
         self._stopped_at = None
 
     def _convert(
-        self, row: NDArray[np.int64], column: NDArray[np.int64], voltage: int, averages: int, first: int
+        self,
+        row: NDArray[np.int64],
+        column: NDArray[np.int64],
+        voltage: int,
+        averages: int,
+        first: int,
+        holds: NDArray[np.float64] | None = None,
     ) -> ResultBlock:
-        """Read cells of one row at `voltage` (uV); `first` is the list index of the first of them."""
+        """Read cells of one row.
+
+        Args:
+            row: of the cells, all the same.
+            column: of the cells.
+            voltage: in uV.
+            averages: samples.
+            first: list index of the first of them.
+            holds: what each column's range must hold for the whole request (A).
+        """
         states = self._states
         self._go_on()
         scheme, limit, action = states.read_scheme, states.limit, states.action
         self._sample(facts.read_time(averages) / 1e9)
         found: CellCurrents = self._world.read_cells(
-            row, column, facts.on_grid(voltage, facts.READ_STEP), averages, scheme, limit
+            row, column, facts.on_grid(voltage, facts.READ_STEP), averages, scheme, limit, holds
         )
         if action is ComplianceAction.TRIP and found.in_compliance.any():
             self._trip(first + int(found.in_compliance.argmax()))

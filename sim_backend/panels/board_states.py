@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from labctl.instruments import BoardState, ComplianceAction, ReadScheme, Trip, WriteScheme
+from labctl.wire import ErrorCode
 from sim_backend.panels import board_facts as facts
+from sim_backend.panels.board_breaks import WORLD_ERRORS, BrokenOff
 from sim_backend.panels.board_watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from labctl.instruments import Cell
     from sim_backend.world import World
 
@@ -31,12 +36,23 @@ class BoardStates:
         self.watchdog = Watchdog(world.clock.watch, self._bite)
         self.safe_waiting = 0
         """SAFE requests that have been obeyed on arrival and not been answered yet: until then nothing leaves SAFE."""
+        self.lasting = Trip.NONE
+        """Protections whose cause lasts: what is too hot, open or without supply, whatever the board does."""
+        self.temperature = facts.TEMPERATURE
+        """Of the board, in degC."""
         self._routed: Cell | None = None
 
     def make_safe(self, trip: Trip = Trip.NONE) -> None:
-        """Go to SAFE from any state; `trip` says which protection fired, if one did."""
+        """Go to SAFE from any state; `trip` says which protection fired, if one did.
+
+        A world that cannot work out what the port's last moments did to a cell keeps nobody from being safe: it is
+        said in its notices.
+        """
         self.watchdog.stop()
-        self.open_port()
+        try:
+            self.open_port()
+        except WORLD_ERRORS as error:
+            self.world.notices.append(f"the board opened its SMU port; what that did to the cell is unknown: {error}")
         self.state = BoardState.SAFE
         self.trips |= trip
         self.write_scheme = WriteScheme.THIRD
@@ -46,15 +62,20 @@ class BoardStates:
         """Take the state and the settings that the board has after power-up."""
         self.make_safe()
         self.safe_waiting = 0
-        self.trips = Trip.NONE
+        self.trips = self.lasting
         self.limit = facts.LINE_LIMIT
         self.action = ComplianceAction.CLAMP
 
     def clear(self) -> Trip:
         """Leave SAFE; return the trips as they were. Outside SAFE there are none, and nothing changes.
 
-        The cause of every trip that this twin knows ends with the trip: a line carries no current in SAFE.
+        A line carries no current in SAFE, so that the cause of a COMPLIANCE ends with the trip.
+
+        Raises:
+            BrokenOff: while the cause of a trip lasts.
         """
+        if self.lasting:
+            raise BrokenOff(f"the cause of {self.lasting.name} lasts")
         trips = self.trips
         if self.state is BoardState.SAFE:
             self.state = BoardState.SAFE if self.safe_waiting else BoardState.IDLE
@@ -91,8 +112,22 @@ class BoardStates:
     def open_port(self) -> None:
         """Disconnect the SMU port."""
         if self._routed is not None:
-            self.world.route(None, self.read_scheme)
             self._routed = None
+            self.world.route(None, self.read_scheme)
+
+    @contextmanager
+    def kept_safe(self) -> Generator[None]:
+        """Go to SAFE if the world cannot go on with what is done inside.
+
+        Raises:
+            BrokenOff: INTERNAL.
+        """
+        try:
+            yield
+        except WORLD_ERRORS as error:
+            self.make_safe()
+            text = f"the twin cannot go on: {error}"
+            raise BrokenOff(text, code=ErrorCode.INTERNAL) from error
 
     def _bite(self) -> None:
         self.make_safe(Trip.WATCHDOG)

@@ -1,8 +1,8 @@
 """The front panel of a Keithley 2400 SourceMeter with its SCPI of 1996: bytes in, bytes out.
 
-Written from the facts of the user's manual. Not modelled: math and limit tests, source memory, digital lines, contact
-check, and the test currents of automatic ohms (ohms are V/I of the present source in either mode); the headers of
-those that are not kept as a mere setting are undefined here. RS-232 and GPIB carry the same messages.
+Written from the facts of the user's manual. Not modelled: user-defined math, binning, contact check, calibration, and
+the test currents of automatic ohms (ohms are V/I of the present source in either mode). Settings of what is not
+connected to a twin, as the digital lines, are kept for their queries. RS-232 and GPIB carry the same messages.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from sim_backend.panels.host_link import HostLink
 from sim_backend.panels.keithley_2400_accuracy import accuracy_of_2400
 from sim_backend.panels.keithley_2400_exchange import Exchange
 from sim_backend.panels.keithley_2400_instrument import Instrument, Options
+from sim_backend.panels.keithley_2400_math_commands import math_commands
 from sim_backend.panels.keithley_2400_measure_commands import buffer_commands, format_commands, reading_commands
 from sim_backend.panels.keithley_2400_sense_commands import sense_commands
 from sim_backend.panels.keithley_2400_source_commands import source_commands
+from sim_backend.panels.keithley_2400_source_memory import source_memory_commands
 from sim_backend.panels.keithley_2400_store import Memory
 from sim_backend.panels.keithley_2400_sweep_commands import sweep_commands
 from sim_backend.panels.keithley_2400_system_commands import common_commands, status_commands, system_commands
 from sim_backend.panels.keithley_2400_trigger_commands import bus_trigger, trigger_commands
-from sim_backend.panels.scpi_panel import HostLink, ScpiPanel
+from sim_backend.panels.scpi_panel import ScpiPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,9 +77,11 @@ class Keithley2400Panel(ScpiPanel):
         commands = [
             *source_commands(instrument),
             *sweep_commands(instrument),
+            *source_memory_commands(instrument),
             *sense_commands(instrument),
             *reading_commands(instrument),
             *buffer_commands(instrument),
+            *math_commands(instrument),
             *format_commands(instrument),
             *trigger_commands(instrument),
             *status_commands(instrument),
@@ -93,8 +98,12 @@ class Keithley2400Panel(ScpiPanel):
 class MessageLink(HostLink):
     """One host's connection to a 2400.
 
-    A message ends with a line feed, a carriage return, or the end mark of GPIB, whatever its terminator on RS-232.
-    A reply may come long after its query; it is delivered when it comes, or kept for who only reads on occasion.
+    A message ends with a line feed, a carriage return, or the end mark of GPIB. A reply may come long after its query;
+    it is delivered when it comes, or kept for who only reads on occasion.
+
+    What ends a reply is set in the COMMUNICATION menu of an instrument on RS-232. Without a setting, the person who
+    set it is taken to have done so for this host (assumption): a host that ends its messages with a carriage return
+    alone gets the same, every other one gets a line feed, which is what ends replies on GPIB.
     """
 
     def __init__(self, panel: Keithley2400Panel, deliver: Callable[[bytes], None] | None = None) -> None:
@@ -102,6 +111,7 @@ class MessageLink(HostLink):
         self._smu = panel
         self._reading = False
         self._replies: list[bytes] = []
+        self._terminator: bytes | None = None
 
     @override
     def read(self, data: bytes, end: bool) -> list[bytes]:
@@ -110,6 +120,7 @@ class MessageLink(HostLink):
         *cut_short, data = _CLEAR.split(data)
         for _ in cut_short:
             self.reset()
+        self._learn(data, end)
         super().read(data.replace(b"\r", b"\n"), end)
         self._reading = False
         replies, self._replies = self._replies, []
@@ -124,19 +135,26 @@ class MessageLink(HostLink):
 
     def forget(self) -> None:
         """Forget a half-received message."""
-        super().reset()
+        self._empty()
 
     @override
     def _finish(self) -> list[bytes]:
         """Let the panel obey the message in the input buffer."""
         message, overrun = self._input.decode("latin-1"), self._overrun
-        self.forget()
+        self._empty()
         if not overrun and message:
             self._smu.submit(message, self._answer)
         return []
 
+    def _learn(self, data: bytes, end: bool) -> None:
+        """Note what the host ends its messages with; who ever sent a line feed, or marks the end, gets line feeds."""
+        if end or b"\n" in data:
+            self._terminator = b"\n"
+        elif b"\r" in data and self._terminator is None:
+            self._terminator = b"\r"
+
     def _answer(self, reply: bytes) -> None:
-        whole = reply + self._smu.options.terminator
+        whole = reply + (self._smu.options.terminator or self._terminator or b"\n")
         if self._deliver is None or self._reading:
             self._replies.append(whole)
         else:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from sim_backend.panels.host_link import LONGEST_MESSAGE
 from sim_backend.panels.scpi import FrontEnd
 from sim_backend.panels.scpi_errors import ScpiError
 from sim_backend.panels.scpi_grammar import parse_unit, split_units
-from sim_backend.panels.scpi_panel import LONGEST_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -59,6 +59,8 @@ NOT_MEASURED: Final = 9.91e37
 """What stands for a quantity that is neither measured nor sourced."""
 MOST_POINTS: Final = 2500
 """Readings of a run and of the buffer, points of a sweep and of a list."""
+MEMORY_PLACES: Final = 100
+"""Places of the source memory."""
 INFINITE: Final = 9.9e37
 """An arm count without end, as queries answer it."""
 PROTECTIONS: Final = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
@@ -170,6 +172,41 @@ class FilterSettings:
     count: int = 10
 
 
+@dataclass(slots=True)
+class LimitTest:
+    """One limit test: switched on, its limits, and whether the latest reading failed it."""
+
+    on: bool = False
+    lower: float = -1.0
+    upper: float = 1.0
+    fails_in: bool = True
+    """The compliance test fails in compliance, not out of it."""
+    failed: bool = False
+
+
+def _tests() -> dict[int, LimitTest]:
+    return {number: LimitTest() for number in range(1, 13)}
+
+
+@dataclass(slots=True)
+class CalcSettings:
+    """Math, null and limit tests."""
+
+    math: bool = False
+    expression: str = "POWER"
+    feed: str = "VOLT"
+    """What null and limit tests are about: VOLT, CURR, RES or CALC1."""
+    null: bool = False
+    offset: float = 0.0
+    tests: dict[int, LimitTest] = field(default_factory=_tests)
+    elements: tuple[str, ...] = ("CALC",)
+
+    @property
+    def testing(self) -> bool:
+        """Whether any limit test is on."""
+        return any(test.on for test in self.tests.values())
+
+
 def _sources() -> dict[Function, SourceSettings]:
     return {Function.VOLTAGE: SourceSettings(range=20.0), Function.CURRENT: SourceSettings(range=1e-4)}
 
@@ -219,6 +256,11 @@ class Settings:
     register_format: str = "ASC"
     statistic: str = "MEAN"
     time_reset: bool = False
+    memory_sweep: bool = False
+    """Runs step through the source memory."""
+    memory_points: int = 1
+    memory_start: int = 1
+    calc: CalcSettings = field(default_factory=CalcSettings)
     names: dict[str, str] = field(default_factory=dict[str, str])
     """Settings that change nothing in the twin, by header."""
 

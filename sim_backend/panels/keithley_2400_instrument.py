@@ -10,6 +10,7 @@ from sim_backend.panels.keithley_2400_facts import INFINITE, Function, Settings,
 from sim_backend.panels.keithley_2400_meter import Meter
 from sim_backend.panels.keithley_2400_output import Output
 from sim_backend.panels.keithley_2400_source import Source
+from sim_backend.panels.keithley_2400_source_memory import put_setup, setup_of
 from sim_backend.panels.keithley_2400_status import Measurement, Registers, Status2400
 from sim_backend.panels.keithley_2400_store import Memory, bench_defaults
 from sim_backend.panels.keithley_2400_trigger import TriggerModel
@@ -32,7 +33,7 @@ class Options:
         firmware: versions and boards, as `*IDN?` prints them.
         output_enable: the output-enable line is asserted; it counts after `:OUTPut:ENABle ON` only.
         line_frequency: of the mains, in Hz.
-        terminator: what ends a reply: a line feed on GPIB, and what its menu says on RS-232.
+        terminator: what ends a reply, as the menu for RS-232 says; None: what suits the host.
         serial_link: the link is RS-232, which carries no binary readings.
         patience: how long a command waits (s) for a run before it; then it stays pending, as behind an endless run.
     """
@@ -41,7 +42,7 @@ class Options:
     firmware: str = "C30   Mar 17 2006 09:29:29/A02  /K/J"
     output_enable: bool = True
     line_frequency: float = 50.0
-    terminator: bytes = b"\n"
+    terminator: bytes | None = None
     serial_link: bool = False
     patience: float = 3600.0
 
@@ -86,6 +87,7 @@ class Instrument:
             self.registers,
             self.status,
             clock,
+            memory.sources,
         )
         # The output relay is open for a moment at power-up, then the output-off state holds.
         terminals.release()
@@ -123,6 +125,18 @@ class Instrument:
     def recall(self, place: int) -> None:
         """Take settings that were kept; the factory left the bench's in every place."""
         self.take(deepcopy(self.memory.setups.get(place) or bench_defaults()))
+
+    def save_source(self, place: int) -> None:
+        """Keep what a place of the source memory holds."""
+        self.memory.sources[place] = setup_of(self.settings)
+
+    def recall_source(self, place: int) -> None:
+        """Take what a place of the source memory holds; the output drops if the other function is sourced then."""
+        setup = self.memory.sources.get(place) or setup_of(Settings())
+        if setup["source_function"] is not self.settings.source_function:
+            self.output.switch(on=False)
+        put_setup(self.settings, setup)
+        self.source.restore()
 
     def wait(self) -> None:
         """Let time pass until the trigger model is idle, if it will be."""

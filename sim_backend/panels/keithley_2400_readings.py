@@ -26,6 +26,9 @@ class StatusWord(IntFlag):
     FRONT = 1 << 2
     COMPLIANCE = 1 << 3
     PROTECTED = 1 << 4
+    MATH = 1 << 5
+    NULL = 1 << 6
+    LIMIT_TEST = 1 << 7
     AUTO_OHMS = 1 << 10
     VOLTAGE_MEASURED = 1 << 11
     CURRENT_MEASURED = 1 << 12

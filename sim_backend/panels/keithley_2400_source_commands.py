@@ -30,11 +30,17 @@ _OFF_MODES: Final = Choice(("HIMPedance", "NORMal", "ZERO", "GUARd"))
 def source_commands(instrument: Instrument) -> Iterator[Command]:
     """Yield the commands that set the source and switch the output."""
     settings, source = instrument.settings, instrument.source
+
+    def select(name: str) -> None:
+        settings.memory_sweep = name == "MEM"
+        if not settings.memory_sweep:
+            source.select(Function(name))
+
     yield choice_setting(
         ":SOURce[1]:FUNCtion[:MODE]",
-        Choice(("VOLTage", "CURRent")),
-        lambda: settings.source_function,
-        lambda name: source.select(Function(name)),
+        Choice(("VOLTage", "CURRent", "MEMory")),
+        lambda: "MEM" if settings.memory_sweep else settings.source_function,
+        select,
     )
     yield harmless(":SOURce[1]:FUNCtion:SHAPe", Choice(("DC",)))
     for function in SOURCES:

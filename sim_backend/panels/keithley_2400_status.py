@@ -38,6 +38,12 @@ EXECUTION_ERRORS: Final = range(800, 900)
 class Measurement(IntFlag):
     """Bits of the measurement register that the twin sets."""
 
+    LIMIT_1 = 1 << 0
+    LIMIT_2_LOW = 1 << 1
+    LIMIT_2_HIGH = 1 << 2
+    LIMIT_3_LOW = 1 << 3
+    LIMIT_3_HIGH = 1 << 4
+    LIMITS_PASSED = 1 << 5
     READING = 1 << 6
     OVERFLOW = 1 << 7
     BUFFER_AVAILABLE = 1 << 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sim_backend.panels.keithley_2400_facts import NOT_MEASURED, Settings
 from sim_backend.panels.scpi_errors import ScpiError
@@ -105,6 +105,8 @@ class Memory:
     def __init__(self) -> None:
         self.store = ReadingStore()
         self.setups: dict[int, Settings] = {}
+        self.sources: dict[int, dict[str, Any]] = {}
+        """Places of the source memory that were written."""
         self.power_on = "PRES"
         """Where the settings at power-up come from; the factory's choice are the bench defaults."""
 

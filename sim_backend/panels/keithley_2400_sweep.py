@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim_backend.panels.keithley_2400_facts import FULL_SCALE, MOST_POINTS, fits
 from sim_backend.panels.scpi_errors import ScpiError
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A level (V or A) and the range it is sourced in."""
+    """A level (V or A), the range it is sourced in, and the settings that a memory sweep takes with it."""
 
     level: float
     range: float
+    setup: dict[str, Any] | None = None
 
 
 def plan(settings: Settings) -> list[Point]:

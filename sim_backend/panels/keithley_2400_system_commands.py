@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.keithley_2400_facts import CONVERSION_OVERHEAD
-from sim_backend.panels.keithley_2400_parameters import CodeList, SwitchOrOnce, spans, word_of
+from sim_backend.panels.keithley_2400_notes import Notes
+from sim_backend.panels.keithley_2400_parameters import CodeList, SwitchOrOnce, scientific, spans, word_of
 from sim_backend.panels.keithley_2400_store import SETUPS
 from sim_backend.panels.scpi_errors import ScpiError
-from sim_backend.panels.scpi_parameters import Choice, Integer, Number, Text
+from sim_backend.panels.scpi_parameters import Choice, Integer, Number
 from sim_backend.panels.scpi_settings import choice_setting, event, flag_setting, harmless, query
 from sim_backend.panels.scpi_table import Command, Signature
 
@@ -29,7 +30,7 @@ def system_commands(instrument: Instrument) -> Iterator[Command]:
     yield from _error_commands(instrument)
     yield from _connection_commands(instrument)
     yield from _timing_commands(instrument)
-    yield from _absent_commands()
+    yield from _remembered_commands(instrument)
     yield event(":SYSTem:PRESet", instrument.preset)
     yield query(":SYSTem:VERSion", lambda: "1996.0")
     memory = instrument.memory
@@ -40,31 +41,61 @@ def system_commands(instrument: Instrument) -> Iterator[Command]:
     places = ("RST", "PRESet", *(f"SAV{place}" for place in range(SETUPS)))
     yield choice_setting(":SYSTem:POSetup", Choice(places), lambda: memory.power_on, set_power_on)
     yield harmless(":SYSTem:BEEPer[:IMMediate]", Number(65, 2e6, 1000, "HZ"), Number(0, 7.9, 0.1, "S"))
-    for action in ("LOCal", "REMote", "RWLock", "MEMory:INITialize"):
+    for action in ("LOCal", "REMote", "RWLock", "MEMory:INITialize", "AZERo:CACHing:RESet", "AZERo:CACHing:REFResh"):
         yield event(f":SYSTem:{action}", lambda: None)
-    yield _flag_note(instrument, ":SYSTem:BEEPer:STATe", on=True)
-    yield _flag_note(instrument, ":SYSTem:AZERo:CACHing[:STATe]", on=False)
-    yield _flag_note(instrument, ":DISPlay:ENABle", on=True)
-    yield harmless(":SYSTem:KEY", Integer(1, 31, 1))
-    yield _name_note(instrument, ":SOURce2:TTL[:LEVel]", Integer(0, 15, 15), "15")
-    yield _name_note(instrument, ":SYSTem:RCMode", Choice(("SINGle", "MULTiple")), "SING")
-    yield _name_note(instrument, ":DISPlay:DIGits", Integer(4, 7, 6), "6")
+
+
+def _remembered_commands(instrument: Instrument) -> Iterator[Command]:
+    """Yield settings that are kept for their query, and what a display and a digital port without anybody answer."""
+    notes = Notes(instrument.settings)
+    yield notes.flag(":SYSTem:BEEPer:STATe", on=True)
+    yield notes.flag(":SYSTem:AZERo:CACHing[:STATe]", on=False)
+    yield query(":SYSTem:AZERo:CACHing:NPLCycles", lambda: scientific(instrument.settings.nplc))
+    yield notes.flag(":SYSTem:MEP[:STATe]", on=False)
+    yield notes.flag(":SYSTem:MEP:HOLDoff", on=False)
+    yield notes.name(":SYSTem:RCMode", ("SINGle", "MULTiple"), "SING")
+    yield Command(":SYSTem:KEY", lambda _: None, Signature((Integer(1, 31, 1),), required=1), lambda _: "0")
+    yield from _display_commands(instrument, notes)
+    yield notes.count(":SOURce2:TTL[:LEVel]", Integer(0, 15, 15), 15)
+    yield query(":SOURce2:TTL:ACTual", lambda: instrument.settings.names.get(":SOURce2:TTL[:LEVel]", "15"))
+    yield event(":SOURce2:CLEar[:IMMediate]", lambda: None)
+    yield notes.flag(":SOURce2:CLEar:AUTO", on=False)
+    yield notes.number(":SOURce2:CLEar:AUTO:DELay", Number(0.0, 60.0, 1e-4, "S"))
+    yield notes.name(":SOURce2:TTL4:MODE", ("EOTest", "BUSY"), "EOT")
+    yield notes.flag(":SOURce2:TTL4:BSTate", on=False)
+    yield notes.count(":SOURce2:BSIZe", Integer(3, 16, 4), 4)
+    yield notes.name(":FORMat:SOURce2", ("ASCii", "HEXadecimal", "OCTal", "BINary"), "ASC")
+    yield notes.flag("[:SENSe[1]]:CURRent[:DC]:RANGe:HOLDoff[:STATe]", on=False)
+    yield notes.number("[:SENSe[1]]:CURRent[:DC]:RANGe:HOLDoff:DELay", Number(0.0, 999.9999, 5e-3, "S"))
+    yield notes.name(":TRIGger:SEQuence2:SOURce", ("IMMediate", "CCHeck"), "IMM")
+    yield notes.number(":TRIGger:SEQuence2:TOUT", Number(0.0, 9999.999, 1.0, "S"))
+    for function in ("CURRent", "VOLTage"):
+        factor = f":SOURce[1]:{function}[:LEVel]:TRIGgered:SFACtor"
+        yield notes.number(factor, Number(-999.999, 999.9999, 1.0))
+        yield flag_setting(f"{factor}:STATe", lambda: False, _refuse)
+
+
+def _refuse(on: bool) -> None:
+    """Refuse to switch on what is not modelled: it would change what is sourced."""
+    if on:
+        raise ScpiError(-221)
+
+
+def _display_commands(instrument: Instrument, notes: Notes) -> Iterator[Command]:
+    yield notes.flag(":DISPlay:ENABle", on=True)
+    yield notes.count(":DISPlay:DIGits", Integer(4, 7, 6), 6)
     yield event(":DISPlay:CNDisplay", lambda: None)
-    for window in ("[:WINDow[1]]", ":WINDow2"):
-        yield harmless(f":DISPlay{window}:TEXT[:DATA]", Text())
-        yield _flag_note(instrument, f":DISPlay{window}:TEXT:STATe", on=False)
+    for window, width in (("[:WINDow[1]]", 20), (":WINDow2", 32)):
+        pattern = f":DISPlay{window}:TEXT[:DATA]"
+        yield notes.text(pattern, "")
+        yield notes.flag(f":DISPlay{window}:TEXT:STATe", on=False)
 
+        def shown(pattern: str = pattern) -> str:
+            return instrument.settings.names.get(pattern, '""')
 
-def _absent_commands() -> Iterator[Command]:
-    """Yield the switches of what is not modelled: off, and refused on."""
-
-    def switch(on: bool) -> None:
-        if on:
-            raise ScpiError(-221)
-
-    limits = "|".join(str(number) for number in range(1, 13))
-    for header in (":CALCulate[1]:STATe", ":CALCulate2:NULL:STATe", f":CALCulate2:LIMit[{limits}]:STATe"):
-        yield flag_setting(header, lambda: False, switch)
+        # Assumption: without a text of the host's, a line of the display reads as empty.
+        yield query(f":DISPlay{window}:DATA", shown)
+        yield query(f":DISPlay{window}:ATTRibutes", lambda width=width: '"' + "0" * width + '"')
 
 
 def status_commands(instrument: Instrument) -> Iterator[Command]:
@@ -190,7 +221,7 @@ def _timing_commands(instrument: Instrument) -> Iterator[Command]:
     )
     frequency = Signature((Integer(50, 60, 60),), required=1)
     yield Command(":SYSTem:LFRequency", set_line_frequency, frequency, lambda _: f"{meter.line_frequency:.0f}")
-    yield _flag_note(instrument, ":SYSTem:LFRequency:AUTO", on=True)
+    yield Notes(settings).flag(":SYSTem:LFRequency:AUTO", on=True)
     yield query(":SYSTem:TIME", lambda: f"{meter.timer:.6E}")
     yield event(":SYSTem:TIME:RESet", meter.reset_timer)
     yield flag_setting(":SYSTem:TIME:RESet:AUTO", lambda: settings.time_reset, set_time_reset)
@@ -226,27 +257,6 @@ def _register_text(instrument: Instrument, value: int) -> str:
     """Return the value of a register in the format that was chosen."""
     form = instrument.settings.register_format
     return {"ASC": f"{value}", "HEX": f"#H{value:X}", "OCT": f"#Q{value:o}", "BIN": f"#B{value:b}"}[form]
-
-
-def _flag_note(instrument: Instrument, pattern: str, *, on: bool) -> Command:
-    """Return a switch that is kept for its query and changes nothing in the twin."""
-    settings = instrument.settings
-
-    def put(value: bool) -> None:
-        settings.names[pattern] = str(int(value))
-
-    return flag_setting(pattern, lambda: settings.names.get(pattern, str(int(on))) == "1", put)
-
-
-def _name_note(instrument: Instrument, pattern: str, parameter: Choice | Integer, default: str) -> Command:
-    """Return a name or a count that is kept for its query and changes nothing in the twin."""
-    settings = instrument.settings
-
-    def put(arguments: Arguments) -> None:
-        word = word_of(arguments)
-        settings.names[pattern] = f"{arguments.number(0):.0f}" if word is None else word
-
-    return Command(pattern, put, Signature((parameter,), required=1), lambda _: settings.names.get(pattern, default))
 
 
 def _signed(code: int) -> str:

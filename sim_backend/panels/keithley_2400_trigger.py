@@ -7,13 +7,15 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.keithley_2400_facts import INFINITE, MOST_POINTS, SOURCE_TIME, TRIGGER_LATENCY
+from sim_backend.panels.keithley_2400_math import judge
 from sim_backend.panels.keithley_2400_readings import StatusWord
+from sim_backend.panels.keithley_2400_source_memory import memory_plan, put_setup
 from sim_backend.panels.keithley_2400_status import Measurement, Operation
 from sim_backend.panels.keithley_2400_sweep import Point, plan
 from sim_backend.panels.scpi_errors import ScpiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from labctl.backend import Timer
     from sim_backend.clock import VirtualClock
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from sim_backend.panels.keithley_2400_output import Output
     from sim_backend.panels.keithley_2400_readings import Reading
     from sim_backend.panels.keithley_2400_source import Source
+    from sim_backend.panels.keithley_2400_source_memory import Setup
     from sim_backend.panels.keithley_2400_status import Registers, Status2400
     from sim_backend.panels.keithley_2400_store import ReadingStore
 
@@ -41,6 +44,7 @@ class TriggerModel:
         registers: where it says what it does.
         status: where it reports what fails on the way.
         clock: the time.
+        places: of the source memory.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class TriggerModel:
         registers: Registers,
         status: Status2400,
         clock: VirtualClock,
+        places: Mapping[int, Setup],
     ) -> None:
         self._settings = settings
         self._source = source
@@ -62,6 +67,7 @@ class TriggerModel:
         self._registers = registers
         self._status = status
         self._clock = clock
+        self._places = places
         self._steps: Generator[float, None, None] | None = None
         self._timer: Timer | None = None
         self._due = 0.0
@@ -88,9 +94,10 @@ class TriggerModel:
         """
         if not self._output.on and not self._settings.clear_auto:
             raise ScpiError(803)
-        points = plan(self._settings)
+        memory = self._settings.memory_sweep
+        points = memory_plan(self._settings, self._places) if memory else plan(self._settings)
         source = self._settings.source
-        if source.mode == "FIX":
+        if source.mode == "FIX" and not memory:
             source.level, source.range = points[0].level, points[0].range
         self._meter.forget()
         self.sample = []
@@ -201,6 +208,8 @@ class TriggerModel:
             yield _FOR_EVENT
         self._registers.operate(Operation.SWEEPING)
         yield TRIGGER_LATENCY + settings.trigger.delay
+        if point.setup is not None:
+            put_setup(settings, point.setup)
         self._output.drive(point.level, point.range)
         if settings.clear_auto:
             self._output.switch(on=True)
@@ -232,6 +241,9 @@ class TriggerModel:
         self._store.store(reading)
         registers = self._registers
         registers.measure(Measurement.READING, holds=True)
+        raised, cleared = judge(self._settings.calc, reading)
+        registers.measure(cleared, holds=False)
+        registers.measure(raised, holds=True)
         registers.measure(Measurement.OVERFLOW, bool(reading.status & StatusWord.OVERFLOW))
         registers.measure(Measurement.PROTECTED, bool(reading.status & StatusWord.PROTECTED))
         registers.measure(Measurement.COMPLIANCE, reading.in_compliance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from enum import IntFlag
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from sim_backend.panels.keithley_2450_facts import DEFAULT_CAPACITY
+from sim_backend.panels.keithley_2450_facts import DEFAULT_CAPACITY, OVERFLOW
 from sim_backend.panels.scpi_errors import ScpiError
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class MeasureStatus(IntFlag):
 
     QUESTIONABLE = 1
     FRONT_TERMINALS = 8
+    LIMIT_2_LOW = 16
+    LIMIT_2_HIGH = 32
+    LIMIT_1_LOW = 64
+    LIMIT_1_HIGH = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,38 @@ class Reading:
     source_status: SourceStatus
 
 
+class Statistics:
+    """Statistics of the readings that a buffer was given since it was cleared; of those it has overwritten, too."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._mean = 0.0
+        self._squares = 0.0
+        self._least = math.inf
+        self._most = -math.inf
+
+    def count(self, value: float) -> None:
+        """Count a reading."""
+        self._number += 1
+        step = value - self._mean
+        self._mean += step / self._number
+        self._squares += step * (value - self._mean)
+        self._least, self._most = min(self._least, value), max(self._most, value)
+
+    def get(self, name: str) -> float:
+        """Return a statistic.
+
+        Raises:
+            ScpiError: -230 if there was no reading.
+        """
+        if not self._number:
+            raise ScpiError(-230)
+        deviation = math.sqrt(self._squares / max(1, self._number - 1))
+        values = {"AVER": self._mean, "MAX": self._most, "MIN": self._least, "STDD": deviation}
+        value = self._most - self._least if name == "PK2P" else values[name]
+        return max(-OVERFLOW, min(OVERFLOW, value))
+
+
 class ReadingBuffer:
     """Keeps readings.
 
@@ -73,9 +110,12 @@ class ReadingBuffer:
 
     def __init__(self, capacity: int, continuous: bool) -> None:
         self.capacity = capacity
-        self._continuous = continuous
+        self.continuous = continuous
+        self.logs = True
+        """Whether it notes events in the log; kept for its query (assumption: on)."""
         self._readings: deque[Reading] = deque()
         self._first_time = 0.0
+        self.statistics = Statistics()
 
     def __len__(self) -> int:
         return len(self._readings)
@@ -89,10 +129,11 @@ class ReadingBuffer:
         if not self._readings:
             self._first_time = reading.time
         if len(self._readings) >= self.capacity:
-            if not self._continuous:
+            if not self.continuous:
                 raise ScpiError(4915, "Attempting to store past capacity of reading buffer")
             self._readings.popleft()
         self._readings.append(reading)
+        self.statistics.count(reading.value)
 
     def slice(self, first: int, last: int) -> list[Reading]:
         """Return readings by their places, from 1, both ends included.
@@ -121,6 +162,7 @@ class ReadingBuffer:
     def clear(self) -> None:
         """Forget every reading."""
         self._readings.clear()
+        self.statistics = Statistics()
 
     def resize(self, capacity: int) -> None:
         """Change the capacity; the readings are lost."""

@@ -41,9 +41,10 @@ _BINARY_ELEMENTS: Final = {"READ", "REL", "SOUR"}
 """What the binary formats take; EXTRa, which they take too, belongs to buffers of the full style."""
 _AUTOMATIC_DIGITS: Final = 7
 """Digits of a reading with precision 0."""
-_UNITS: Final = {Function.VOLTAGE: "Volt DC", Function.CURRENT: "Amp DC"}
+_UNITS: Final = {Function.VOLTAGE: "Volt DC", Function.CURRENT: "Amp DC", Function.RESISTANCE: "Ohm"}
 """Names of units (assumption)."""
-_PREFIXES: Final = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
+_SYMBOLS: Final = {Function.RESISTANCE: "Ohm"}
+_PREFIXES: Final = ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
 
 
 class ReadingFormatter:
@@ -87,22 +88,22 @@ class ReadingFormatter:
         writers: dict[str, Callable[[], str]] = {
             "DATE": lambda: moment.strftime("%m/%d/%Y"),
             "FORM": lambda: _formatted(reading.value, reading.function),
-            "FRAC": lambda: self._scientific(fraction),
-            "READ": lambda: self._scientific(reading.value),
-            "REL": lambda: self._scientific(buffer.relative(reading)),
+            "FRAC": lambda: self.scientific(fraction),
+            "READ": lambda: self.scientific(reading.value),
+            "REL": lambda: self.scientific(buffer.relative(reading)),
             "SEC": lambda: str(int(moment.timestamp())),
-            "SOUR": lambda: self._scientific(reading.source),
+            "SOUR": lambda: self.scientific(reading.source),
             "SOURFORM": lambda: _formatted(reading.source, reading.source_function),
-            "SOURSTAT": lambda: self._scientific(reading.source_status),
+            "SOURSTAT": lambda: self.scientific(reading.source_status),
             "SOURUNIT": lambda: _UNITS[reading.source_function],
-            "STAT": lambda: self._scientific(reading.status),
+            "STAT": lambda: self.scientific(reading.status),
             "TIME": lambda: moment.strftime("%H:%M:%S"),
             "TST": lambda: moment.strftime("%m/%d/%Y %H:%M:%S.%f"),
             "UNIT": lambda: _UNITS[reading.function],
         }
         return writers[name]()
 
-    def _scientific(self, value: float) -> str:
+    def scientific(self, value: float) -> str:
         """Return a number with the digits that `:FORMat:ASCii:PRECision` asks for, one before the point."""
         digits = self._settings.precision or _AUTOMATIC_DIGITS
         return f"{value:.{digits - 1}E}"
@@ -112,4 +113,4 @@ def _formatted(value: float, function: Function) -> str:
     """Return a value as the display shows it, as in `-000.06580 mV`."""
     factor, prefix = next(((f, p) for f, p in _PREFIXES if abs(value) >= f), _PREFIXES[-1])
     sign = "-" if value < 0 else "+"
-    return f"{sign}{abs(value) / factor:09.5f} {prefix}{function.unit}"
+    return f"{sign}{abs(value) / factor:09.5f} {prefix}{_SYMBOLS.get(function, function.unit)}"

@@ -6,9 +6,13 @@ marked as an assumption; where the number of the vendor's own event is not known
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FULL_SCALE: Final = 1.05
 """What a range sources and measures, as a multiple of its name."""
@@ -16,6 +20,8 @@ CURRENT_RANGES: Final = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Source and measure ranges in A."""
 VOLTAGE_RANGES: Final = (0.02, 0.2, 2.0, 20.0, 200.0)
 """Source and measure ranges in V."""
+RESISTANCE_RANGES: Final = (20.0, 200.0, 2e3, 2e4, 2e5, 2e6, 2e7, 2e8)
+"""Measure ranges in ohm."""
 LARGEST_CURRENT: Final = 1.05
 """A, up to the 20 V range."""
 LARGEST_CURRENT_AT_200V: Final = 0.105
@@ -54,6 +60,10 @@ OVERFLOW: Final = 9.9e37
 """What a reading beyond the range is printed as, with its sign."""
 DEFAULT_CAPACITY: Final = 100_000
 """Readings of a default buffer (assumption: firmware 1.7; the first firmware held 10,000)."""
+USER_DELAYS: Final = 5
+"""Delays of a source and of a measure function that a trigger model can use."""
+LIMIT_TESTS: Final = 2
+"""Limit tests of a measure function."""
 PROTECTIONS: Final = {f"PROT{level}": float(level) for level in (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)}
 """Overvoltage protection settings, in V; NONE does not protect."""
 
@@ -63,16 +73,22 @@ class Function(StrEnum):
 
     VOLTAGE = "VOLT"
     CURRENT = "CURR"
+    RESISTANCE = "RES"
 
     @property
     def ranges(self) -> tuple[float, ...]:
         """Its ranges, lowest first."""
-        return VOLTAGE_RANGES if self is Function.VOLTAGE else CURRENT_RANGES
+        return {"VOLT": VOLTAGE_RANGES, "CURR": CURRENT_RANGES, "RES": RESISTANCE_RANGES}[self.value]
 
     @property
     def unit(self) -> str:
-        """The letter of its unit."""
-        return "V" if self is Function.VOLTAGE else "A"
+        """The letters of its unit."""
+        return {"VOLT": "V", "CURR": "A", "RES": "OHM"}[self.value]
+
+    @property
+    def name_in_replies(self) -> str:
+        """What a query for the measure function answers between its quotes."""
+        return "RES" if self is Function.RESISTANCE else f"{self.value}:DC"
 
     @property
     def other(self) -> Function:
@@ -83,6 +99,12 @@ class Function(StrEnum):
         """Return the lowest range whose full scale holds `value`, the highest if none does."""
         return next((entry for entry in self.ranges if fits(value, entry)), self.ranges[-1])
 
+    def holding_ranges(self, values: Iterable[float]) -> list[float]:
+        """Return the range of each value as `holding_range` does; a sweep has up to a million of them."""
+        reaches = [_reach(entry) for entry in self.ranges]
+        ranges = (*self.ranges, self.ranges[-1])
+        return [ranges[bisect_left(reaches, abs(value))] for value in values]
+
     def digitise(self, value: float, full_range: float) -> float:
         """Return what the converter makes of `value` in a range: rounded, `OVERFLOW` beyond full scale."""
         if not fits(value, full_range):
@@ -92,9 +114,18 @@ class Function(StrEnum):
         return round(value / resolution) * resolution
 
 
+SOURCES: Final = (Function.VOLTAGE, Function.CURRENT)
+"""What can be sourced."""
+
+
 def fits(value: float, full_range: float) -> bool:
     """Return whether a range holds `value`; decimal figures at its very end do."""
-    return abs(value) <= FULL_SCALE * full_range * (1 + 1e-12)
+    return abs(value) <= _reach(full_range)
+
+
+def _reach(full_range: float) -> float:
+    """Return the largest magnitude that a range holds."""
+    return FULL_SCALE * full_range * (1 + 1e-12)
 
 
 @dataclass(slots=True)
@@ -108,14 +139,49 @@ class SourceSettings:
     delay: float = 0.0
     auto_delay: bool = True
     readback: bool = True
-    """Source values in readings are measured, not programmed (assumption: on after `*RST`)."""
+    """Source values in readings are measured, not programmed (reference manual, page 6-77)."""
     off_mode: str = "NORM"
     list: list[float] = field(default_factory=list[float])
+    user_delays: list[float] = field(default_factory=lambda: [0.0] * USER_DELAYS)
+    high_capacitance: bool = False
+
+
+@dataclass(slots=True)
+class MathSettings:
+    """What is computed from a reading: m x + b, a percentage of a reference, or the reciprocal."""
+
+    on: bool = False
+    form: str = "PERC"
+    factor: float = 1.0
+    offset: float = 0.0
+    reference: float = 1.0
+
+
+@dataclass(slots=True)
+class LimitTest:
+    """A limit test, and its latest result."""
+
+    on: bool = False
+    lower: float = -1.0
+    upper: float = 1.0
+    auto_clear: bool = True
+    audible: str = "NONE"
+    low: bool = False
+    high: bool = False
+
+    @property
+    def result(self) -> str:
+        """What `FAIL?` answers."""
+        return {(False, False): "NONE", (True, False): "LOW", (False, True): "HIGH"}.get((self.low, self.high), "BOTH")
+
+
+def _limit_tests() -> tuple[LimitTest, ...]:
+    return tuple(LimitTest() for _ in range(LIMIT_TESTS))
 
 
 @dataclass(slots=True)
 class SenseSettings:
-    """How one function is measured; volts, amperes."""
+    """How one function is measured; volts, amperes, ohms."""
 
     range: float
     lower_range: float
@@ -123,6 +189,17 @@ class SenseSettings:
     nplc: float = 1.0
     four_wire: bool = False
     autozero: bool = True
+    filtered: bool = False
+    repeating: bool = True
+    filter_count: int = 10
+    relative: float = 0.0
+    relative_on: bool = False
+    offset_compensated: bool = False
+    user_delays: list[float] = field(default_factory=lambda: [0.0] * USER_DELAYS)
+    unit: str = ""
+    """What the display shows; readings for the host stay in the function's own unit (assumption)."""
+    math: MathSettings = field(default_factory=MathSettings)
+    limits: tuple[LimitTest, ...] = field(default_factory=_limit_tests)
 
 
 def _sources() -> dict[Function, SourceSettings]:
@@ -136,6 +213,7 @@ def _senses() -> dict[Function, SenseSettings]:
     return {
         Function.VOLTAGE: SenseSettings(range=20.0, lower_range=0.02),
         Function.CURRENT: SenseSettings(range=1e-4, lower_range=1e-8),
+        Function.RESISTANCE: SenseSettings(range=2e5, lower_range=20.0),
     }
 
 
@@ -148,6 +226,9 @@ class Settings:
     sources: dict[Function, SourceSettings] = field(default_factory=_sources)
     senses: dict[Function, SenseSettings] = field(default_factory=_senses)
     protection: str = "NONE"
+    ohms_upper_range: float = 2e8
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    """Settings that change nothing in the twin, by header."""
     count: int = 1
     terminals: str = "FRON"
     data_format: str = "ASC"
@@ -171,6 +252,9 @@ class Settings:
 
     def restore_defaults(self) -> None:
         """Return every setting to its default."""
-        defaults = Settings()
+        self.take(Settings())
+
+    def take(self, other: Settings) -> None:
+        """Take every setting from `other`, which is not used any further."""
         for entry in fields(self):
-            setattr(self, entry.name, getattr(defaults, entry.name))
+            setattr(self, entry.name, getattr(other, entry.name))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from sim_backend.panels.keithley_2450_blocks import Machine
 from sim_backend.panels.keithley_2450_buffers import Buffers
+from sim_backend.panels.keithley_2450_config_lists import ConfigLists, SenseState, SourceState
 from sim_backend.panels.keithley_2450_elements import ReadingFormatter
 from sim_backend.panels.keithley_2450_facts import Settings
 from sim_backend.panels.keithley_2450_meter import Meter
 from sim_backend.panels.keithley_2450_output import Output
 from sim_backend.panels.keithley_2450_source import Source
 from sim_backend.panels.keithley_2450_sweep import TriggerModel
-from sim_backend.panels.scpi_errors import StandardEvent
+from sim_backend.panels.scpi_errors import ScpiError, StandardEvent
 from sim_backend.panels.scpi_events import EventLog
 from sim_backend.panels.scpi_status import EventRegister, Status, StatusByte
 
@@ -83,7 +86,11 @@ class Instrument:
         self.output = Output(self.settings, terminals, clock, options.interlock, accuracy)
         self.source = Source(self.settings, self.output, self.status)
         self.meter = Meter(self.settings, self.output, terminals, clock, options.line_frequency, accuracy)
-        self.model = TriggerModel(self.source, self.output, self.meter, self.buffers, self.status, clock)
+        self.source_lists = ConfigLists(self._source_state, self._take_source_state)
+        self.sense_lists = ConfigLists(self._sense_state, self._take_sense_state)
+        machine = Machine(self.output, self.meter, self.buffers, self.source_lists, self.sense_lists, clock.now)
+        self.model = TriggerModel(self.source, self.output, self.meter, self.buffers, self.status, clock, machine)
+        self._setups: dict[int, Settings] = {}
         self.formatter = ReadingFormatter(self.settings, self.calendar)
         # The output relay is open for a moment at power-up, then the output-off state holds.
         terminals.release()
@@ -106,7 +113,27 @@ class Instrument:
         self.settings.restore_defaults()
         self.output.refresh()
         self.model.load(None)
+        self.meter.processing.forget()
         self.buffers.reset()
+        self.source_lists.reset()
+        self.sense_lists.reset()
+
+    def save(self, place: int) -> None:
+        """Keep the settings."""
+        self._setups[place] = deepcopy(self.settings)
+
+    def recall(self, place: int) -> None:
+        """Take settings that were kept, with the output off.
+
+        Raises:
+            ScpiError: -221 if there are none (assumption: the number).
+        """
+        if place not in self._setups:
+            raise ScpiError(-221)
+        self.model.abort()
+        self.output.switch(on=False)
+        self.settings.take(deepcopy(self._setups[place]))
+        self.output.refresh()
 
     def wait(self) -> None:
         """Let time pass until the trigger model is idle."""
@@ -142,6 +169,26 @@ class Instrument:
             except StopIteration as end:
                 return end.value
             self.clock.sleep(pause)
+
+    def _source_state(self) -> SourceState:
+        return SourceState(self.settings.source_function, self.settings.source, self.settings.protection)
+
+    def _take_source_state(self, state: SourceState) -> None:
+        """Source what a configuration says; the output stays on unless the function changes."""
+        self.settings.sources[state.function] = state.settings
+        self.settings.protection = state.protection
+        self.source.select(state.function)
+        if self.output.on:
+            self.output.check_interlock(state.settings.level)
+        self.output.level_changed()
+
+    def _sense_state(self) -> SenseState:
+        return SenseState(self.settings.sense_function, self.settings.sense)
+
+    def _take_sense_state(self, state: SenseState) -> None:
+        self.settings.senses[state.function] = state.settings
+        self.settings.sense_function = state.function
+        self.source.measure_range_fixed()
 
     def calendar(self, time: float) -> datetime:
         """Return date and time that the instrument shows at `time` (s) on the world's clock."""

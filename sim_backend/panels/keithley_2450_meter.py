@@ -13,9 +13,12 @@ from sim_backend.panels.keithley_2450_facts import (
     CONVERSION_OVERHEAD,
     OVERFLOW,
     REFERENCE_LIFE,
+    SOURCES,
     Function,
+    fits,
 )
 from sim_backend.panels.keithley_2450_output import auto_delay
+from sim_backend.panels.keithley_2450_processing import Processing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,6 +58,7 @@ class Meter:
         self.line_frequency = line_frequency
         self._accuracy = accuracy
         self._references: dict[float, float] = {}
+        self.processing = Processing(settings)
 
     @property
     def aperture(self) -> float:
@@ -71,8 +75,13 @@ class Meter:
             yield self._output.settled_at - self._clock.now()
         if self._settings.sense.autozero:
             yield from self._refresh_references()
+        values: list[float] = []
         operating = yield from self._measure()
-        return self._reading(operating)
+        values.append(self._value(operating))
+        for _ in range(self.processing.conversions - 1):
+            operating = yield from self._measure()
+            values.append(self._value(operating))
+        return self._reading(operating, self.processing.filtered(values))
 
     def refresh_references(self) -> Generator[float, None, None]:
         """Measure zero and reference for the present aperture, whatever their age."""
@@ -93,15 +102,15 @@ class Meter:
 
     def _measure(self) -> Generator[float, None, Operating]:
         """Convert until the range fits; a range change costs its delay and another conversion."""
-        function = self._settings.sense_function
-        sense = self._settings.sense
+        function = self._metered
+        sense = self._settings.senses[function]
         source = self._settings.source
         # Source readback is a conversion of its own, ahead of the reading's.
         conversions = 2 if source.readback and self._output.on else 1
         for _ in function.ranges:
             yield conversions * (self.aperture + CONVERSION_OVERHEAD)
             operating = self._terminals.measure(self.aperture)
-            if function is self._settings.source_function or not sense.auto_range:
+            if function is self._settings.source_function or not self._settings.sense.auto_range:
                 return operating
             best = max(function.holding_range(_component(operating, function)), sense.lower_range)
             if best == sense.range:
@@ -110,15 +119,37 @@ class Meter:
             yield auto_delay(best) if function is Function.CURRENT else CONVERSION_OVERHEAD
         return self._terminals.measure(self.aperture)
 
-    def _reading(self, operating: Operating) -> Reading:
+    @property
+    def _metered(self) -> Function:
+        """What is converted: for ohms, what is not sourced (assumption: ohms are V/I of the present source)."""
+        function = self._settings.sense_function
+        return self._settings.source_function.other if function is Function.RESISTANCE else function
+
+    def _value(self, operating: Operating) -> float:
+        """Return what one conversion makes of an operating point."""
+        function = self._settings.sense_function
+        if function is not Function.RESISTANCE:
+            return self._converted(function, self._range(function), _component(operating, function))
+        voltage, current = (self._converted(each, self._range(each), _component(operating, each)) for each in SOURCES)
+        if current == 0 or max(abs(voltage), abs(current)) >= OVERFLOW:
+            return OVERFLOW
+        resistance, sense = voltage / current, self._settings.sense
+        if sense.auto_range:
+            sense.range = max(function.holding_range(resistance), sense.lower_range)
+        return resistance if fits(resistance, sense.range) else OVERFLOW
+
+    def _range(self, function: Function) -> float:
+        """Return the range that a voltage or current is converted in: a sourced one in the source's."""
+        settings = self._settings
+        return settings.source.range if function is settings.source_function else settings.senses[function].range
+
+    def _reading(self, operating: Operating, filtered: float) -> Reading:
         settings = self._settings
         function, source_function = settings.sense_function, settings.source_function
-        measure_range = settings.source.range if function is source_function else settings.sense.range
-        value = self._converted(function, measure_range, _component(operating, function))
         source = settings.source.level
         if settings.source.readback:
             source = self._converted(source_function, settings.source.range, _component(operating, source_function))
-        status = MeasureStatus.QUESTIONABLE if abs(value) >= OVERFLOW else MeasureStatus(0)
+        value, status = self.processing.finished(filtered)
         if settings.terminals == "FRON":
             status |= MeasureStatus.FRONT_TERMINALS
         return Reading(

@@ -11,17 +11,20 @@ from sim_backend.panels.keithley_2450_facts import (
     PROTECTIONS,
     SMALLEST_CURRENT_LIMIT,
     SMALLEST_VOLTAGE_LIMIT,
+    SOURCES,
+    USER_DELAYS,
     Function,
     Settings,
 )
 from sim_backend.panels.scpi_parameters import Choice, Magnitude, Number
-from sim_backend.panels.scpi_settings import choice_setting, flag_setting, number_setting, query
+from sim_backend.panels.scpi_settings import choice_setting, flag_setting, format_number, number_setting, query
+from sim_backend.panels.scpi_table import Command, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sim_backend.panels.keithley_2450_instrument import Instrument
-    from sim_backend.panels.scpi_table import Command
+    from sim_backend.panels.scpi_parameters import Arguments
 
 LONGEST_DELAY: Final = 1e4
 """s of source delay."""
@@ -40,7 +43,15 @@ def source_commands(instrument: Instrument) -> Iterator[Command]:
         lambda name: source.select(Function(name)),
         conflicts=True,
     )
-    for function in Function:
+
+    def set_both_delays(seconds: float) -> None:
+        for entry in settings.sources.values():
+            entry.delay, entry.auto_delay = seconds, False
+
+    # A delay without a function is for both (assumption: an example of the maker's writes it so).
+    both = Number(0.0, LONGEST_DELAY, 0.0, "S")
+    yield number_setting(":SOURce[1]:DELay", both, lambda: output.delay, set_both_delays, conflicts=True)
+    for function in SOURCES:
         yield from _level_commands(instrument, function)
         yield from _limit_commands(instrument, function)
         yield from _delay_commands(instrument, function)
@@ -123,6 +134,9 @@ def _delay_commands(instrument: Instrument, function: Function) -> Iterator[Comm
     def set_auto_delay(on: bool) -> None:
         settings.sources[function].auto_delay = on
 
+    def set_high_capacitance(on: bool) -> None:
+        settings.sources[function].high_capacitance = on
+
     def set_readback(on: bool) -> None:
         settings.sources[function].readback = on
 
@@ -130,7 +144,29 @@ def _delay_commands(instrument: Instrument, function: Function) -> Iterator[Comm
     yield flag_setting(
         f"{header}:DELay:AUTO", lambda: settings.sources[function].auto_delay, set_auto_delay, conflicts=True
     )
+    yield user_delays(f"{header}:DELay", lambda: settings.sources[function].user_delays)
+    yield flag_setting(
+        f"{header}:HIGH:CAPacitance",
+        lambda: settings.sources[function].high_capacitance,
+        set_high_capacitance,
+        conflicts=True,
+    )
     yield flag_setting(f"{header}:READ:BACK", lambda: settings.sources[function].readback, set_readback, conflicts=True)
+
+
+def user_delays(header: str, stored: Callable[[], list[float]]) -> Command:
+    """Return the setting of the delays that a trigger model can use."""
+    numbers = "|".join(str(number + 1) for number in range(USER_DELAYS))
+
+    def put(arguments: Arguments) -> None:
+        stored()[arguments.suffixes[-1] - 1] = arguments.number(0)
+
+    return Command(
+        f"{header}:USER[{numbers}]",
+        put,
+        Signature((Number(0.0, LONGEST_DELAY, 0.0, "S"),), required=1),
+        lambda arguments: format_number(stored()[arguments.suffixes[-1] - 1]),
+    )
 
 
 def _output_commands(instrument: Instrument) -> Iterator[Command]:
@@ -139,7 +175,7 @@ def _output_commands(instrument: Instrument) -> Iterator[Command]:
     yield query(":OUTPut[1]:INTerlock:TRIPped", lambda: str(int(output.interlock)))
     yield _off_mode_setting(instrument, ":OUTPut[1]:VOLTage:SMODe", (Function.VOLTAGE,))
     yield _off_mode_setting(instrument, ":OUTPut[1]:CURRent:SMODe", (Function.CURRENT,))
-    yield _off_mode_setting(instrument, ":OUTPut[1]:SMODe", tuple(Function))
+    yield _off_mode_setting(instrument, ":OUTPut[1]:SMODe", SOURCES)
 
 
 def _off_mode_setting(instrument: Instrument, header: str, functions: tuple[Function, ...]) -> Command:

@@ -1,4 +1,4 @@
-"""Sweeps of the 2450: what is set up, and the trigger model that runs it beside the conversation with the host."""
+"""The trigger model of the 2450: what is set up, and how it runs beside the conversation with the host."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from labctl.errors import ModelError
+from sim_backend.panels.keithley_2450_blocks import FOR_EVENT, run
 from sim_backend.panels.keithley_2450_buffers import SourceStatus
 from sim_backend.panels.scpi_errors import ScpiError
 from sim_backend.panels.scpi_events import EventKind
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from labctl.backend import Timer
     from sim_backend.clock import VirtualClock
+    from sim_backend.panels.keithley_2450_blocks import Block, Machine
     from sim_backend.panels.keithley_2450_buffers import Buffers
     from sim_backend.panels.keithley_2450_facts import Function
     from sim_backend.panels.keithley_2450_meter import Meter
@@ -36,6 +38,8 @@ class ModelState(Enum):
 
     EMPTY = "EMPTY"
     IDLE = "IDLE"
+    BUILDING = "BUILDING"
+    WAITING = "WAITING"
     RUNNING = "RUNNING"
     FAILED = "FAILED"
     ABORTED = "ABORTED"
@@ -67,14 +71,30 @@ class Sweep:
 
 
 class TriggerModel:
-    """Runs a sweep point by point on the clock's timers.
+    """Runs a sweep point by point, or a model of blocks, on the clock's timers.
 
-    It clears its buffer, switches the output on, and switches it off at its end, as the instrument's sweep
+    A sweep clears its buffer, switches the output on, and switches it off at its end, as the instrument's sweep
     templates do; the source keeps its last level.
+
+    Args:
+        source: which sweeps set.
+        output: which they switch.
+        meter: which measures.
+        buffers: where readings go.
+        status: where it reports what happens.
+        clock: the time.
+        machine: what blocks work on.
     """
 
     def __init__(
-        self, source: Source, output: Output, meter: Meter, buffers: Buffers, status: Status, clock: VirtualClock
+        self,
+        source: Source,
+        output: Output,
+        meter: Meter,
+        buffers: Buffers,
+        status: Status,
+        clock: VirtualClock,
+        machine: Machine,
     ) -> None:
         self._source = source
         self._output = output
@@ -82,7 +102,8 @@ class TriggerModel:
         self._buffers = buffers
         self._status = status
         self._clock = clock
-        self._sweep: Sweep | None = None
+        self.machine = machine
+        self._plan: Sweep | dict[int, Block] | None = None
         self._steps: Generator[float, None, None] | None = None
         self._outcome = COMPLETED
         self._timer: Timer | None = None
@@ -95,10 +116,37 @@ class TriggerModel:
         """Whether a sweep is under way."""
         return self._steps is not None
 
-    def load(self, sweep: Sweep | None) -> None:
-        """Take a sweep in place of what was set up before; None empties the trigger model."""
-        self._sweep = sweep
-        self.state = ModelState.IDLE if sweep else ModelState.EMPTY
+    @property
+    def blocks(self) -> dict[int, Block]:
+        """The blocks that are set up; none while a sweep is (its blocks cannot be edited here)."""
+        return self._plan if isinstance(self._plan, dict) else {}
+
+    def load(self, plan: Sweep | dict[int, Block] | None) -> None:
+        """Take a sweep or blocks in place of what was set up before; None empties the trigger model."""
+        self._plan = plan
+        self.state = ModelState.IDLE if plan else ModelState.EMPTY
+
+    def put_block(self, number: int, block: Block) -> None:
+        """Set a block in place of the one that has its number."""
+        self.load({**self.blocks, number: block})
+        self.state = ModelState.BUILDING
+        self.machine.present = 0
+
+    @property
+    def shown_state(self) -> str:
+        """What `:TRIGger:STATe?` calls the state."""
+        waiting = self.running and self._due == FOR_EVENT
+        return (ModelState.WAITING if waiting else self.state).value
+
+    @property
+    def last_block(self) -> int:
+        """The block that is at work or was last; 0 for a sweep, whose blocks are not modelled."""
+        return self.machine.present if isinstance(self._plan, dict) else 0
+
+    def command_event(self) -> None:
+        """Pass on the event of `*TRG`; it is lost if nothing waits."""
+        if self.running and self._due == FOR_EVENT:
+            self._advance()
 
     def start(self) -> None:
         """Start what is set up.
@@ -106,9 +154,9 @@ class TriggerModel:
         Raises:
             ScpiError: -213 if nothing is, or if it runs.
         """
-        if self._sweep is None or self.running:
+        if not self._plan or self.running:
             raise ScpiError(-213)
-        self._steps = self._run(self._sweep)
+        self._steps = self._run(self._plan) if isinstance(self._plan, Sweep) else self._run_blocks(self._plan)
         self.state = ModelState.RUNNING
         self._status.report(*STARTED, EventKind.INFORMATION)
         self._advance()
@@ -154,7 +202,8 @@ class TriggerModel:
             raise
         else:
             self._due = self._clock.now() + pause
-            self._timer = self._clock.every(pause, self._advance)
+            if pause < FOR_EVENT:
+                self._timer = self._clock.every(pause, self._advance)
 
     def _run(self, sweep: Sweep) -> Generator[float, None, None]:
         """Yield the times (s) between the steps of a run; the event it ends with is left in `_outcome`."""
@@ -174,6 +223,11 @@ class TriggerModel:
                 self._outcome = STOPPED
                 break
         self._output.switch(on=False)
+
+    def _run_blocks(self, plan: dict[int, Block]) -> Generator[float, None, None]:
+        """Yield the times (s) between the steps of a run of blocks."""
+        self._outcome = COMPLETED
+        yield from run(plan, self.machine)
 
     def _settle(self, sweep: Sweep, level: float, full_range: float) -> Generator[float, None, None]:
         """Source a level and wait for the delay that the sweep names in place of, or beyond, the source delay."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sim_backend.panels.keithley_2450_facts import Function, fits
+from sim_backend.panels.keithley_2450_facts import SOURCES, Function, fits
 from sim_backend.panels.keithley_2450_source_commands import LONGEST_DELAY, level_number
 from sim_backend.panels.keithley_2450_sweep import Sweep
 from sim_backend.panels.scpi_errors import ScpiError
@@ -36,14 +36,14 @@ _RANGING: Final = Choice(("AUTO", "BEST", "FIXed"))
 
 def sweep_commands(instrument: Instrument) -> Iterator[Command]:
     """Yield the commands that set sweeps up and run them."""
-    for function in Function:
+    for function in SOURCES:
         yield from _linear_commands(instrument, function)
+        yield _logarithmic_command(instrument, function)
         yield from _list_commands(instrument, function)
     model = instrument.model
     yield event(":INITiate[:IMMediate]", model.start)
     yield event(":ABORt", model.abort)
-    # The third field is the number of a trigger block; blocks are not modelled.
-    yield query(":TRIGger:STATe", lambda: f"{model.state.value};{model.state.value};0")
+    yield query(":TRIGger:STATe", lambda: f"{model.shown_state};{model.shown_state};{model.last_block}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,27 @@ def _linear_commands(instrument: Instrument, function: Function) -> Iterator[Com
     yield Command(header, by_points, Signature((level, level, _POINTS, *tail), required=3), conflicts=True)
     step = Number(0.0, 2 * level.maximum, 0.0, function.unit)
     yield Command(f"{header}:STEP", by_step, Signature((level, level, step, *tail), required=3), conflicts=True)
+
+
+def _logarithmic_command(instrument: Instrument, function: Function) -> Command:
+    level = level_number(function)
+
+    def sweep(arguments: Arguments) -> None:
+        start, stop, points = arguments.number(0), arguments.number(1), int(arguments.number(2))
+        asymptote = arguments.number(9, 0.0)
+        if (start - asymptote) * (stop - asymptote) <= 0:
+            raise ScpiError(-222)
+        factor = (stop - asymptote) / (start - asymptote)
+        levels = [asymptote + (start - asymptote) * factor ** (place / (points - 1)) for place in range(points)]
+        _load_linear(instrument, function, [start, *levels[1:-1], stop], _Linear.read(arguments))
+
+    tail = (_DELAY, _COUNT, _RANGING, Boolean(), Boolean(), Text(), level)
+    return Command(
+        f":SOURce[1]:SWEep:{_NAMES[function]}:LOG",
+        sweep,
+        Signature((level, level, _POINTS, *tail), required=3),
+        conflicts=True,
+    )
 
 
 def _list_commands(instrument: Instrument, function: Function) -> Iterator[Command]:
@@ -170,7 +191,7 @@ def _ranges(instrument: Instrument, function: Function, levels: Sequence[float],
         ScpiError: -222 if the present range is kept and cannot hold a level.
     """
     if ranging == "AUTO":
-        return [function.holding_range(level) for level in levels]
+        return function.holding_ranges(levels)
     largest = max(levels, key=abs)
     full_range = function.holding_range(largest)
     if ranging == "FIX":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sim_backend.panels.keithley_2450_notes import Notes
+from sim_backend.panels.keithley_2450_sense_commands import NAMES
 from sim_backend.panels.scpi_events import ALL_KINDS, EventKind
 from sim_backend.panels.scpi_parameters import Choice, Integer, Number, Text
 from sim_backend.panels.scpi_settings import choice_setting, event, harmless, integer_setting, query
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from sim_backend.panels.scpi_parameters import Arguments
     from sim_backend.panels.scpi_status import EventRegister
 
+_SCREENS: Final = Choice(
+    (
+        "HOME",
+        "HOME_LARGe_reading",
+        "READing_table",
+        "GRAPh",
+        "HISTogram",
+        "PROCessing",
+        *(f"SWIPE_{name}" for name in ("GRAPh", "SETTings", "SOURce", "STATistics", "USER", "PLOT")),
+    )
+)
 _KINDS: Final = {
     "ERR": EventKind.ERROR,
     "WARN": EventKind.WARNING,
@@ -35,6 +48,8 @@ def system_commands(instrument: Instrument) -> Iterator[Command]:
     yield query(":SYSTem:LFRequency", lambda: f"{instrument.options.line_frequency:.0f}")
     yield query(":SYSTem:VERSion", lambda: "1996.0")
     yield harmless(":SYSTem:BEEPer[:IMMediate]", Number(20, 8000, 1000, "HZ"), Number(0.001, 100, 0.1, "S"))
+    yield from _clock_commands(instrument)
+    yield from _remembered_commands(instrument)
     yield choice_setting(
         ":ROUTe:TERMinals",
         Choice(("FRONt", "REAR")),
@@ -43,12 +58,41 @@ def system_commands(instrument: Instrument) -> Iterator[Command]:
         conflicts=True,
     )
     yield harmless(":DISPlay:CLEar")
-    yield harmless(":DISPlay:SCReen", Choice(("HOME", "HOME_LARGe_reading", "READing_table", "GRAPh", "PROCessing")))
+    yield harmless(":DISPlay:SCReen", _SCREENS)
     yield harmless(":DISPlay:LIGHt:STATe", Choice(("ON100", "ON75", "ON50", "ON25", "OFF", "BLACkout")))
     yield harmless(":DISPlay:USER1:TEXT[:DATA]", Text())
     yield harmless(":DISPlay:USER2:TEXT[:DATA]", Text())
-    for function in ("CURRent[:DC]", "VOLTage[:DC]"):
-        yield harmless(f":DISPlay:{function}:DIGits", Integer(3, 6, 5))
+
+
+def _clock_commands(instrument: Instrument) -> Iterator[Command]:
+    """Yield date and time; setting them is taken, and changes nothing: the clock is the world's."""
+
+    def shown(arguments: Arguments) -> str:
+        moment = instrument.calendar(instrument.clock.now())
+        return f"{moment.timestamp():.0f}" if len(arguments) else f"{moment:%a %b} {moment.day:2d} {moment:%H:%M:%S %Y}"
+
+    parts = tuple(Integer(0, 2_147_483_647, 0) for _ in range(6))
+    yield Command(
+        ":SYSTem:TIME",
+        lambda _: None,
+        Signature(parts, required=1),
+        shown,
+        Signature((Integer(1, 1, 1),)),
+    )
+
+
+def _remembered_commands(instrument: Instrument) -> Iterator[Command]:
+    """Yield settings that are kept for their query: they are about what the twin has not got."""
+    notes = Notes(instrument.settings)
+    yield notes.choice(":SYSTem:ACCess", ("FULL", "EXCLusive", "PROTected", "LOCKout"), "FULL")
+    yield notes.choice(":SYSTem:POSetup", ("RST", "SAV0", "SAV1", "SAV2", "SAV3", "SAV4"), "RST")
+    yield notes.integer(":SYSTem:GPIB:ADDRess", Integer(0, 30, 18))
+    yield notes.choice(":DISPlay:READing:FORMat", ("PREFix", "EXPonent"), "PREF")
+    yield notes.text(":DISPlay:BUFFer:ACTive", "defbuffer1")
+    for name in NAMES.values():
+        yield notes.integer(f":DISPlay:{name}:DIGits", Integer(3, 6, 5))
+    yield notes.flag(":OUTPut[1]:INTerlock:STATe", on=False)
+    yield notes.choice(":TRIGger:CONTinuous", ("AUTO", "RESTart", "OFF"), "OFF")
 
 
 def language_command() -> Command:

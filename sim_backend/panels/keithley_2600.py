@@ -1,15 +1,18 @@
 """The front panel of a Keithley 2600B System SourceMeter with its TSP command set: bytes in, bytes out.
 
-Written from the facts of the reference manual. Not modelled: files (`io`, `fs`, `os`), TSP-Link and `tspnet`, LAN
-settings, contact check, calibration, saved setups, the event log, overlapped measurements other than sweeps; most of
-their names do not exist here.
+Written from the facts of the reference manual. Not modelled: files (`io`, `fs`, `os`), TSP-Link and `tspnet`, `lan`,
+`gpib` and `serial` settings, calibration, overlapped measurements other than sweeps (they are done at once), the
+factory scripts KIHighC and KIParlib; their names do not exist here. Contact check, event log, saved setups, digital
+port and front panel answer as if nothing were connected and nobody stood there. Assumption: the raw socket of the
+instrument behaves as the one that is served (its port 5025, and 23 and 5030 beside it, are the bench file's matter).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sim_backend.panel import Panel
+from sim_backend.panels.host_link import HostLink
 from sim_backend.panels.keithley_2600_accuracy import accuracy_of_2600
 from sim_backend.panels.keithley_2600_errors import TspError
 from sim_backend.panels.keithley_2600_facts import MODELS
@@ -23,9 +26,6 @@ if TYPE_CHECKING:
 
     from sim_backend.panels.keithley_2600_output import Terminals
     from sim_backend.world import World
-
-LONGEST_MESSAGE: Final = 64 * 1024
-"""Bytes of a line that fit into the input buffer (assumption)."""
 
 
 class Keithley2600Panel(Panel):
@@ -65,7 +65,7 @@ class Keithley2600Panel(Panel):
         """Return the status byte, as a serial poll reads it."""
         return self._instrument.status.byte()
 
-    def execute(self, message: str) -> list[bytes]:
+    def answer(self, message: str) -> list[bytes]:
         """Obey one message; return its replies."""
         return self._interpreter.execute(message)
 
@@ -76,6 +76,10 @@ class Keithley2600Panel(Panel):
     def overrun(self) -> None:
         """Note that a message did not fit into an input buffer."""
         self._instrument.surroundings.fail(TspError(-363))
+
+    def fail(self) -> None:
+        """Note that a line could not be carried out; its query gets no answer."""
+        self._instrument.surroundings.fail(TspError(-310))
 
     def _switch_on(self) -> None:
         world, options = self.world, self._options
@@ -91,55 +95,3 @@ class Keithley2600Panel(Panel):
         surroundings = Surroundings(options, model.family, world.clock)
         self._instrument = Instrument(surroundings, terminals, accuracies)
         self._interpreter = Interpreter(self._instrument)
-
-
-class HostLink:
-    """One host's connection to a panel: its input buffer, and where its replies go.
-
-    Args:
-        panel: whose.
-        deliver: gets each reply.
-    """
-
-    def __init__(self, panel: Keithley2600Panel, deliver: Callable[[bytes], None] | None = None) -> None:
-        self._panel = panel
-        self._deliver = deliver
-        self._input = bytearray()
-        self._overrun = False
-
-    def receive(self, data: bytes, end: bool, /) -> None:
-        """Take bytes, cut anywhere, and deliver the replies that they complete."""
-        for reply in self.read(data, end):
-            if self._deliver is not None:
-                self._deliver(reply)
-
-    def read(self, data: bytes, end: bool) -> list[bytes]:
-        """Take bytes, cut anywhere, and return the replies that they complete."""
-        *whole, rest = data.split(b"\n")
-        replies: list[bytes] = []
-        for piece in whole:
-            self._take(piece)
-            replies += self._finish()
-        self._take(rest)
-        return replies + self._finish() if end and self._input else replies
-
-    def reset(self) -> None:
-        """Forget half a line and half a script."""
-        self._input.clear()
-        self._overrun = False
-        self._panel.forget()
-
-    def _take(self, piece: bytes) -> None:
-        """Put bytes into the input buffer; what does not fit is dropped, and reported once a message."""
-        room = LONGEST_MESSAGE - len(self._input)
-        self._input += piece[:room]
-        if len(piece) > room and not self._overrun:
-            self._overrun = True
-            self._panel.overrun()
-
-    def _finish(self) -> list[bytes]:
-        """Let the panel obey the line in the input buffer; one that lost its tail is not obeyed at all."""
-        message, overrun = self._input.decode("latin-1"), self._overrun
-        self._input.clear()
-        self._overrun = False
-        return [] if overrun else self._panel.execute(message)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from sim_backend.panels.keithley_2600_buffers import Column, ReadingBuffer, columns
+from sim_backend.panels.keithley_2600_buffers import FILL_ONCE, FILL_WINDOW, Column, Reading, ReadingBuffer, columns
 from sim_backend.panels.keithley_2600_errors import TspError
 from sim_backend.panels.keithley_2600_facts import MOST_BUFFERS, MOST_READINGS
 from sim_backend.panels.keithley_2600_nodes import Arguments, Attribute, Node, check, check_choice, plain
@@ -64,7 +65,7 @@ def buffer_tree(buffer: ReadingBuffer) -> Node:
 
     def collect(name: str) -> Attribute:
         def put(value: Argument) -> None:
-            buffer.collect(name, bool(check_choice(value, (0, 1))))
+            buffer.change(name, bool(check_choice(value, (0, 1))))
 
         return Attribute(lambda: float(getattr(buffer, name)), put)
 
@@ -80,6 +81,11 @@ def buffer_tree(buffer: ReadingBuffer) -> Node:
 
         return Attribute(lambda: float(getattr(buffer, name)), put)
 
+    def set_resolution(value: Argument) -> None:
+        # The clock counts microseconds by powers of two (Rev. F p. 3-12: 0.001 gives 0.001024).
+        steps = math.ceil(math.log2(check(value, 1e-6, 3600.0) / 1e-6 * (1 - 1e-9)))
+        buffer.change("time_resolution", 2 ** max(steps, 0) * 1e-6)
+
     found = columns(buffer)
 
     def get_reading(arguments: Arguments) -> Value:
@@ -91,15 +97,18 @@ def buffer_tree(buffer: ReadingBuffer) -> Node:
     return Node(
         attributes={
             "n": Attribute(lambda: float(len(buffer))),
+            "next": Attribute(lambda: float(buffer.following)),
             "capacity": Attribute(lambda: float(buffer.capacity)),
             "basetimestamp": Attribute(lambda: buffer.base_time),
+            # Rev. F p. 9-17 wants an empty buffer for a change; the table on p. 3-11, which names what needs one, does
+            # not name this (assumption: the table is right).
             "appendmode": flag("append"),
             "cachemode": flag("cached"),
             "collectsourcevalues": collect("collects_sources"),
             "collecttimestamps": collect("collects_times"),
-            "timestampresolution": plain(buffer, "time_resolution", lambda value: check(value, 1e-6, 1e3)),
-            "fillmode": plain(buffer, "fill_mode", lambda value: float(check_choice(value, (0, 1)))),
-            "fillcount": plain(buffer, "fill_count", lambda value: check(value, 1, buffer.capacity)),
+            "timestampresolution": Attribute(lambda: buffer.time_resolution, set_resolution),
+            "fillmode": plain(buffer, "fill_mode", lambda value: check_choice(value, (FILL_ONCE, FILL_WINDOW))),
+            "fillcount": plain(buffer, "fill_count", lambda value: float(int(check(value, 0, buffer.capacity)))),
         },
         functions={"clear": clear, "clearcache": nothing},
         parts={**parts},
@@ -107,6 +116,38 @@ def buffer_tree(buffer: ReadingBuffer) -> Node:
         kind="reading_buffer",
         owner=buffer,
     )
+
+
+def statistics_tree(buffer: ReadingBuffer) -> Node:
+    """Return the table of `smuX.buffer.getstats` (Rev. F p. 3-13): a snapshot."""
+    known = buffer.statistics
+    constants: dict[str, float | str] = {"n": float(known.count)}
+    parts: dict[str | int, Node] = {}
+    if known.least is not None and known.greatest is not None:
+        constants["mean"] = known.mean
+        parts = {"min": _extreme(buffer, known.least), "max": _extreme(buffer, known.greatest)}
+    if known.count > 1:
+        constants["stddev"] = math.sqrt(known.spread / (known.count - 1))
+    return Node(constants=constants, parts=parts)
+
+
+def _extreme(buffer: ReadingBuffer, reading: Reading) -> Node:
+    """Return what statistics say of the smallest or largest reading; the words are an assumption."""
+    words = {"i": "Current", "v": "Voltage", "r": "Ohms", "p": "Watts"}
+    constants: dict[str, float | str] = {
+        "reading": reading.value,
+        "measurefunction": words[reading.quantity],
+        "measurerange": reading.measure_range,
+        "sourcefunction": words[reading.source_function.value],
+        "sourceoutputstate": "On" if reading.output_on else "Off",
+        "sourcerange": reading.source_range,
+        "status": float(reading.status),
+    }
+    if buffer.collects_sources:
+        constants["sourcevalue"] = reading.source
+    if buffer.collects_times:
+        constants["timestamp"] = buffer.time_of(reading)
+    return Node(constants=constants)
 
 
 def column_of(value: Argument) -> Column | None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sim_backend.panels.keithley_2600_facts import Function
 
 
+FILL_ONCE, FILL_WINDOW = 0, 1
+"""Numbers of `bufferVar.fillmode`."""
+
+
 class ReadingStatus(IntFlag):
     """Bits of a reading's status."""
 
@@ -54,6 +58,37 @@ class Reading:
     status: ReadingStatus
 
 
+@dataclass(slots=True)
+class Statistics:
+    """What a buffer knows of all readings that were added since it was cleared, those overwritten included.
+
+    Args:
+        count: readings.
+        mean: of them.
+        spread: sum of their squared distances from the mean.
+        least: the smallest of them.
+        greatest: the largest of them.
+    """
+
+    count: int = 0
+    mean: float = 0.0
+    spread: float = 0.0
+    least: Reading | None = None
+    greatest: Reading | None = None
+
+    def add(self, reading: Reading) -> None:
+        """Take a reading into account."""
+        value = reading.value
+        self.count += 1
+        distance = value - self.mean
+        self.mean += distance / self.count
+        self.spread += distance * (value - self.mean)
+        if self.least is None or value < self.least.value:
+            self.least = reading
+        if self.greatest is None or value > self.greatest.value:
+            self.greatest = reading
+
+
 class ReadingBuffer:
     """Keeps readings of one channel.
 
@@ -77,8 +112,10 @@ class ReadingBuffer:
         self.collects_times = False
         self.time_resolution = 1e-6
         self.cached = True
-        self.fill_mode = 0.0
-        self.fill_count = float(self.capacity)
+        self.fill_mode = FILL_ONCE
+        self.fill_count = 0.0
+        self.following = 1
+        self.statistics = Statistics()
 
     def __len__(self) -> int:
         return len(self.readings)
@@ -86,29 +123,45 @@ class ReadingBuffer:
     def prepare(self) -> None:
         """Make ready for readings: without the append mode, those it has are lost."""
         if not self.append:
-            self.readings.clear()
+            self.clear()
 
     def store(self, reading: Reading) -> None:
-        """Keep a reading; a full buffer takes no more, without an error (assumption)."""
+        """Keep a reading; a full buffer takes no more, without an error, or overwrites its oldest (Rev. F p. 3-11)."""
+        room = int(self.fill_count) or self.capacity if self.fill_mode == FILL_WINDOW else self.capacity
         if not self.readings:
             self.base_time = reading.time
-        if len(self.readings) < self.capacity:
+        if self.following > len(self.readings) and len(self.readings) < room:
             self.readings.append(reading)
+        elif self.fill_mode == FILL_WINDOW:
+            self.following = self.following if self.following <= min(room, len(self.readings)) else 1
+            self.readings[self.following - 1] = reading
+        else:
+            return
+        self.following += 1
+        self.statistics.add(reading)
 
     def clear(self) -> None:
         """Forget every reading."""
         self.readings.clear()
         self.base_time = 0.0
+        self.following = 1
+        self.statistics = Statistics()
 
-    def collect(self, name: str, on: bool) -> None:
-        """Collect sources or times from now on.
+    def recount(self) -> None:
+        """Base the statistics on the readings that it holds."""
+        self.statistics = Statistics()
+        for reading in self.readings:
+            self.statistics.add(reading)
+
+    def change(self, name: str, value: object) -> None:
+        """Collect sources or times from now on, or append, or count time otherwise.
 
         Raises:
             TspError: 5032 while the buffer holds readings.
         """
-        if self.readings and on != getattr(self, name):
+        if self.readings and value != getattr(self, name):
             raise TspError(5032, channel=self.channel)
-        setattr(self, name, on)
+        setattr(self, name, value)
 
     def time_of(self, reading: Reading) -> float:
         """Return the time of a reading since the first one, in s."""

@@ -68,6 +68,8 @@ class Channel:
     ) -> Generator[float, None, list[Reading]]:
         """Take `measure.count` readings of each quantity into its buffer, if it has one; return the last of each.
 
+        The measure delay comes before the first of them only (Rev. C p. 7-218).
+
         Raises:
             TspError: 5042 while a sweep runs, 5025 with a filter, 5040 for one buffer twice.
         """
@@ -82,7 +84,7 @@ class Channel:
         for number in range(int(self.settings.count)):
             if number and self.settings.interval:
                 yield start + number * self.settings.interval - self._clock.now()
-            readings = yield from self.meter.take(quantities)
+            readings = yield from self.meter.take(quantities, delays=number == 0)
             for buffer, reading in zip(buffers, readings, strict=False):
                 buffer.store(reading)
         return readings

@@ -1,7 +1,8 @@
 """Errors of the 2600B: numbers, texts, severities and the queue that keeps them.
 
-Source: Series 2600B reference manual, error summary list, as public drivers reproduce it. An error does not stop a
-script, except a runtime error of Lua itself.
+Source: Series 2600B reference manual, error summary list, as public drivers reproduce it (assumption: the capitals of
+802, and the text of an empty queue, which other pages of the manual call "No Error"). An error does not stop a script,
+except a runtime error of Lua itself (2600 reference manual, p. B-2).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _TEXTS: Final = {
     -410: "Query INTERRUPTED",
     -363: "Input buffer over-run",
     -350: "Queue overflow",
+    -310: "System error",
     -292: "Referenced name does not exist",
     -286: "TSP Runtime error",
     -285: "TSP Syntax error",

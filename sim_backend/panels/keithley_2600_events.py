@@ -210,12 +210,33 @@ class Generator:
         self._bus.fire(self.event)
 
 
+class Line:
+    """A line of the digital port: no event comes in, and what goes out reaches nobody.
+
+    Setting it up makes sense of scripts that do; a wait for it ends with its time.
+    """
+
+    def __init__(self, bus: EventBus) -> None:
+        self.event = bus.new_event()
+        self.latch = Detector(bus)
+        self.stimulus: float = NO_EVENT
+
+    def reset(self) -> None:
+        """Return to the default settings."""
+        self.stimulus = NO_EVENT
+        self.latch.clear()
+
+    def fire(self) -> None:
+        """Put a pulse out, to which nothing is connected."""
+
+
 class Triggers:
-    """Everything of the `trigger` table."""
+    """Everything of the `trigger` table, and the triggers of the digital port and the front panel."""
 
     BLENDERS: Final = 6
     TIMERS: Final = 8
     GENERATORS: Final = 2
+    LINES: Final = 14
 
     def __init__(self, bus: EventBus, clock: VirtualClock) -> None:
         self.bus = bus
@@ -223,10 +244,12 @@ class Triggers:
         self.blenders = [Blender(bus) for _ in range(self.BLENDERS)]
         self.timers = [TriggerTimer(bus, clock) for _ in range(self.TIMERS)]
         self.generators = [Generator(bus) for _ in range(self.GENERATORS)]
+        self.lines = [Line(bus) for _ in range(self.LINES)]
+        self.display = Generator(bus)
 
     def reset(self) -> None:
         """Return to the default settings."""
-        for part in (*self.blenders, *self.timers):
+        for part in (*self.blenders, *self.timers, *self.lines):
             part.reset()
-        for part in (self.command, *self.generators):
+        for part in (self.command, self.display, *self.generators):
             part.latch.clear()

@@ -1,7 +1,9 @@
 """Models of the 2600B family: their ranges, limits and delays.
 
-Source, where no other is named: Series 2600B reference manual 2600BS-901-01 (Rev. B 2013 to Rev. F 2021). What no
-public page of it says is marked as an assumption.
+Source, where no other is named: Series 2600B reference manual 2600BS-901-01 (Rev. B 2013 to Rev. F 2021); ranges Rev. F
+p. 2-44, operating areas Rev. B p. 4-12 and 4-13, lowest ranges Rev. F p. 9-246, limits of the 40 V models data sheet
+SPEC-2602B. What no public page of it says is marked as an assumption. Pulses beyond the operating area (10 A range) are
+not modelled, nor a shortest pulse: the manual names none; what the twin's times give is an assumption.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ from enum import Enum
 from typing import Final
 
 SOURCE_FULL_SCALE: Final = 1.01
-"""What a range sources, as a multiple of its name (data sheet: 202 V, 1.515 A)."""
+"""What a range sources, as a multiple of its name (Rev. F p. 2-44)."""
 MEASURE_FULL_SCALE: Final = 1.02
-"""What a range measures, as a multiple of its name (assumption: 102 %)."""
+"""What a range measures, as a multiple of its name (Rev. F p. 2-44)."""
+AUTORANGE_FULL_SCALE: Final = 1.0
+"""What a range is chosen for by auto range, as a multiple of its name (Rev. F p. 2-44)."""
 OVERFLOW: Final = 9.91e37
 """What a reading beyond the range reads, with its sign; and an element that does not exist, without."""
-INTERLOCKED_VOLTAGE: Final = 40.0
-"""V: beyond it the 200 V models need the interlock (assumption: on every range)."""
+UNLOCKED_VOLTAGE: Final = 20.0
+"""V: a higher range, or a higher voltage limit, needs the interlock on the 200 V models (Rev. F p. 9-250)."""
 CONVERSION_OVERHEAD: Final = 50e-6
 """s around one conversion (assumption: from 20,000 readings a second at 0.001 PLC)."""
 RANGE_CHANGE_TIME: Final = 100e-6
@@ -49,8 +53,6 @@ MEASURE_DELAYS: Final = {
 """s of automatic measure delay by current range (assumption: the table of the 2657A; 100 pA as 1 nA)."""
 LEAST_MEASURE_DELAY: Final = 0.1e-3
 """s of automatic measure delay on the higher ranges (as above)."""
-LEAST_SOURCE_DELAY: Final = 0.1e-3
-"""s of automatic source delay (assumption: settling times of the data sheet are shorter)."""
 
 
 class Function(Enum):
@@ -70,6 +72,26 @@ class Function(Enum):
         return Function.CURRENT if self is Function.VOLTAGE else Function.VOLTAGE
 
 
+SOURCE_DELAYS: Final = {
+    Function.VOLTAGE: {0.1: 50e-6, 0.2: 50e-6, 1.0: 50e-6, 2.0: 50e-6, 6.0: 110e-6, 20.0: 110e-6, 40.0: 150e-6},
+    Function.CURRENT: {
+        1e-9: 2.0,
+        1e-8: 0.2,
+        1e-7: 20e-3,
+        1e-6: 2e-3,
+        1e-5: 500e-6,
+        1e-4: 150e-6,
+        1e-3: 100e-6,
+    },
+}
+"""s of automatic source delay by range: the settling times (Rev. F p. 9-241) of data sheet SPEC-2602B.
+
+Assumptions: the 200 V models settle as the 40 V models do in the range of like place; 10 nA and 1 nA go on by decades.
+"""
+SOURCE_DELAY_ABOVE: Final = {Function.VOLTAGE: 700e-6, Function.CURRENT: 80e-6}
+"""s on the ranges beyond (current: SPEC-2602B; 200 V: assumption)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """What models with the same source-measure circuit have in common; V, A, s.
@@ -82,9 +104,10 @@ class Family:
         high_voltage_current: beyond it.
         full_current_voltage: name of the highest voltage range with the full current.
         default_limits: voltage and current limit after a reset.
-        smallest_limits: voltage and current limit that can be set.
+        smallest_limits: voltage and current limit that can be set (assumption for the 200 V models: a tenth of the
+            lowest range, as the data sheet says of the 40 V models).
         auto_measure_delay: `measure.delay` is automatic after a reset.
-        has_interlock: an output above 40 V needs it.
+        has_interlock: an output above 20 V needs it; models without have an output enable line.
     """
 
     voltage_ranges: tuple[float, ...]
@@ -172,6 +195,11 @@ MODELS: Final = {
 def measure_delay(current_range: float) -> float:
     """Return the automatic measure delay (s) of a current range (A)."""
     return MEASURE_DELAYS.get(current_range, LEAST_MEASURE_DELAY)
+
+
+def source_delay(function: Function, full_range: float) -> float:
+    """Return the automatic source delay (s) of a range (V or A)."""
+    return SOURCE_DELAYS[function].get(full_range, SOURCE_DELAY_ABOVE[function])
 
 
 def holding_range(ranges: tuple[float, ...], value: float, full_scale: float) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.keithley_2600_buffer_tree import column_of
-from sim_backend.panels.keithley_2600_errors import TspError
+from sim_backend.panels.keithley_2600_buffers import OVERFLOW
+from sim_backend.panels.keithley_2600_errors import QUEUE_CAPACITY, TspError
 from sim_backend.panels.keithley_2600_nodes import Arguments, Attribute, Node, check_choice, number_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _REACH: Final = 3.4028234663852886e38
 
 @dataclass(slots=True)
 class Format:
-    """Settings of the `format` table; little-endian after a reset."""
+    """Settings of the `format` table; little-endian after a reset (Rev. B p. 7-93)."""
 
     precision: float = 6.0
     data: int = ASCII
@@ -98,7 +99,11 @@ def print_functions(
             raise TspError(1401, 3 + columns.index(None))
         if first < 1 or last < first or (last - first + 1) * len(found) > MOST_VALUES:
             raise TspError(4900, first if first < 1 else last)
-        send(settings.values([column.printed(place, fail) for place in range(first, last + 1) for column in found]))
+        # Each place without a reading is an error; those beyond what the error queue holds change nothing any more.
+        longest = max(len(column.buffer.readings) for column in found)
+        told = min(last, max(longest, first - 1) + QUEUE_CAPACITY + 1)
+        values = [column.printed(place, fail) for place in range(first, told + 1) for column in found]
+        send(settings.values(values + [OVERFLOW] * ((last - told) * len(found))))
 
     return {"print": print_, "printnumber": print_number, "printbuffer": print_buffer}
 

@@ -52,7 +52,9 @@ class Instrument:
         self.channels = {
             letter: Channel(letter, terminals[letter], surroundings, accuracies[letter]) for letter in terminals
         }
-        self.status = Status(surroundings.errors, self.channels, surroundings.options.interlock)
+        self.status = Status(
+            surroundings.errors, self.channels, self.triggers, surroundings.options.interlock, lambda: self.prompts
+        )
         self._completing = False
         self.start_machine()
 

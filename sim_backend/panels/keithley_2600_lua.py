@@ -1,8 +1,9 @@
 """The script processor of the virtual 2600B: Lua in a sandbox, and the command tree as its objects.
 
-The instrument runs Lua 5.0.2; this runs Lua 5.1, which takes a little more than the instrument does (`%`, `#` and the
-`...` of a function's arguments). Scripts can reach neither the host nor Python; instructions, processor time and memory
-of one message are bounded.
+The instrument runs Lua 5.0.2 (708B reference manual, p. 6-30, and its like). This runs Lua 5.1, which takes a little
+more than the instrument does (`%`, `#` and the `...` of a function's arguments) and neither a table as an iterator nor
+nested long brackets. Scripts can reach neither the host nor Python; instructions, processor time and memory of one
+message are bounded.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sim_backend.panels.keithley_2600_errors import RUNTIME, SYNTAX, TspError
 from sim_backend.panels.keithley_2600_nodes import Arguments, Node, NotAValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sim_backend.panels.keithley_2600_nodes import Argument, Handler, Value
 
@@ -80,6 +81,7 @@ class LuaMachine:
         self._load, self._define, self._reap = room["load"], room["define"], room["reap"]
         self._getter, self._method, self._printer = room["getter"], room["method"], room["printer"]
         self._set, self._over, self._script = room["set"], room["over"], room["script"]
+        self._has_exited, self._iterator = room["has_exited"], room["iterator"]
         self._owners: dict[int, object] = {}
         self._gone: list[object] = []
         self._escaped: Exception | None = None
@@ -93,13 +95,17 @@ class LuaMachine:
         """Set a global, or a field of the Lua object `where`; what scripts hooked into assignments is not run."""
         self._set(where, name, value)
 
-    def script(self, name: str, source: str) -> Any:
-        """Return the Lua object of a script.
+    def script(self, name: str, source: str, show: Handler) -> Any:
+        """Return the Lua object of a script; `show` sends its listing.
 
         Raises:
             TspError: -285 if it is no Lua.
         """
-        return self._script(name, source, self.compile(source))
+        return self._script(name, source, self.compile(source), self._function(show))
+
+    def iterator(self, names: Sequence[str]) -> Any:
+        """Return a Lua function that returns one of the names at each call, and nil after the last."""
+        return self._iterator(*names)
 
     def install_print(self, handler: Handler) -> None:
         """Make `handler`, which gets numbers and ready-made texts, the `print` of every script."""
@@ -178,7 +184,7 @@ class LuaMachine:
         if self._escaped is not None:
             escaped, self._escaped = self._escaped, None
             raise escaped
-        if found is True or found[0]:
+        if found is True or found[0] or self._has_exited():
             return
         message = found[1]
         if isinstance(message, str) and _MEMORY in message:

@@ -10,9 +10,10 @@ from sim_backend.panels.keithley_2600_lua import ScriptAborted
 from sim_backend.panels.keithley_2600_nodes import Arguments, Node, check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sim_backend.panels.keithley_2600_instrument import Instrument
+    from sim_backend.panels.keithley_2600_nodes import Handler
 
 LONGEST_SCRIPT: Final = 1_000_000
 """Characters of a script (assumption)."""
@@ -20,6 +21,8 @@ MOST_SCRIPTS: Final = 100
 """Named scripts (assumption)."""
 _LOADING: Final = re.compile(r"\s*(loadscript|loadandrunscript)(?:\s+([A-Za-z_]\w{0,254}))?\s*", re.ASCII)
 _COMMON: Final = re.compile(r"\*([A-Za-z]+)(\??)(?:\s+(\S+))?", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z_]\w{0,254}", re.ASCII)
+FACTORY_SCRIPTS: Final = ("KISweep", "KIPulse", "KIHighC", "KIParlib", "KISavebuffer")
 _RESERVED: Final = frozenset(("smua", "smub", "status", "trigger", "format", "localnode", "errorqueue", "script"))
 
 
@@ -35,7 +38,6 @@ class Interpreter:
         self._loading: tuple[str, bool] | None = None
         self._lines: list[str] = []
         self._size = 0
-        self._names: set[str] = set()
         self._common: dict[str, Callable[[str | None], object]] = {
             "IDN?": lambda _: instrument.identity,
             "CLS": lambda _: instrument.status.clear(),
@@ -67,7 +69,6 @@ class Interpreter:
         if instrument.machine.exhausted:
             # The run-time environment starts anew, so that the instrument goes on (assumption).
             instrument.start_machine()
-            self._names.clear()
             self._table = self._install()
         instrument.settle()
         self._prompt()
@@ -111,19 +112,26 @@ class Interpreter:
         if runs:
             self._run(source)
 
-    def _define(self, name: str, source: str) -> None:
-        """Make a script known by its name; one without a name is `script.anonymous`."""
+    def _define(self, name: str, source: str) -> Any:
+        """Make a script known by its name; one without a name is `script.anonymous`. Return its Lua object."""
         machine = self._instrument.machine
-        script = machine.script(name, source)
+        script = machine.script(name, source, self._show)
         if name in _RESERVED:
             raise TspError(-282)
-        if name and name not in self._names and len(self._names) >= MOST_SCRIPTS:
+        if name and name not in self._sources and len(self._sources) >= MOST_SCRIPTS:
             raise TspError(-281)
         if name:
-            self._names.add(name)
+            self._sources[name] = source
             machine.put(name, script)
+            machine.put(name, script, self._scripts)
         else:
             machine.put("anonymous", script, self._table)
+        return script
+
+    def _show(self, arguments: Arguments) -> None:
+        """Send the lines of a script, as `scriptVar.list()` does."""
+        for line in ("loadscript", *arguments.text(0).split("\n"), "endscript"):
+            self._instrument.send(line.encode("latin-1", "replace"))
 
     def _run(self, source: str) -> None:
         machine = self._instrument.machine
@@ -161,16 +169,43 @@ class Interpreter:
     def _install(self) -> Any:
         """Add the `script` table; return it."""
         machine = self._instrument.machine
+        self._sources: dict[str, str] = {}
 
         def delete(arguments: Arguments) -> None:
             name = arguments.text(0)
-            if name not in self._names:
+            if self._sources.pop(name, None) is None:
                 raise TspError(-292)
-            self._names.discard(name)
             machine.put(name, None)
+            machine.put(name, None, self._scripts)
 
-        table = machine.build(Node(functions={"delete": delete}))
+        def new(arguments: Arguments) -> Any:
+            source, name = arguments.text(0), arguments.text(1, "")
+            if name and _NAME.fullmatch(name) is None:
+                raise TspError(-282)
+            return self._define(name, source)
+
+        def restore(arguments: Arguments) -> None:
+            name = arguments.text(0)
+            if name not in self._sources:
+                raise TspError(-292)
+            self._define(name, self._sources[name])
+
+        functions: dict[str, Handler] = {"delete": delete, "new": new, "newautorun": new, "restore": restore}
+        catalogs: dict[str, Callable[[], Sequence[str]]] = {
+            "user": lambda: tuple(self._sources), "factory": lambda: FACTORY_SCRIPTS
+        }  # fmt: skip
+        table = machine.build(Node(functions=functions))
+        for kind, names in catalogs.items():
+            part = machine.build(Node(functions={"catalog": lambda _, names=names: machine.iterator(names())}))
+            scripts = machine.build(Node())
+            machine.put("scripts", scripts, part)
+            machine.put(kind, part, table)
+            if kind == "user":
+                self._scripts = scripts
         machine.put("script", table)
+        self._table = table
+        self._define("", "")
+        machine.put("run", machine.compile("script.anonymous.run()"), table)
         return table
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sim_backend.panels.keithley_2600_buffers import Reading, ReadingStatus
 from sim_backend.panels.keithley_2600_facts import (
+    AUTORANGE_FULL_SCALE,
     CONVERSION_OVERHEAD,
     MEASURE_FULL_SCALE,
     OVERFLOW,
@@ -74,13 +75,13 @@ class Meter:
         """Integration time of one conversion in s."""
         return self._settings.nplc / self._line_frequency
 
-    def take(self, quantities: Sequence[str]) -> Generator[float, None, list[Reading]]:
-        """Take one reading of each quantity, all of the same moment; output on or off."""
+    def take(self, quantities: Sequence[str], delays: bool = True) -> Generator[float, None, list[Reading]]:
+        """Take one reading of each quantity, all of one moment, with the measure delay or without; output on or off."""
         if self._output.on:
             yield self._output.settled_at - self._clock.now()
         functions = {Function(letter) for quantity in quantities for letter in NEEDS[quantity]}
-        if Function.CURRENT in functions:
-            yield self._delay()
+        if delays:
+            yield self._delay(functions)
         if self._settings.autozero == AUTOZERO_AUTO:
             yield from self.refresh_references()
         average = int(self._settings.filter_count) if self._settings.filter_enabled else 1
@@ -118,11 +119,14 @@ class Meter:
             return holding_range(ranges, settings.sources[function].limit, MEASURE_FULL_SCALE)
         return measure.range
 
-    def _delay(self) -> float:
+    def _delay(self, functions: set[Function]) -> float:
+        """Return the measure delay; the automatic one comes with current only (Rev. C p. 7-218)."""
         settings = self._settings
-        if settings.measure_delay == DELAY_AUTO:
-            return settings.delay_factor * measure_delay(self.range_of(Function.CURRENT))
-        return settings.measure_delay
+        if settings.measure_delay != DELAY_AUTO:
+            return settings.measure_delay
+        if Function.CURRENT not in functions:
+            return 0.0
+        return settings.delay_factor * measure_delay(self.range_of(Function.CURRENT))
 
     def _measure(self, functions: set[Function]) -> Generator[float, None, Operating]:
         """Convert until the ranges fit; a range change costs its delay and another conversion."""
@@ -134,12 +138,12 @@ class Meter:
         for function in ranged:
             measure, ranges = settings.measures[function], settings.family.measure_ranges(function)
             for _ in ranges:
-                best = holding_range(ranges, _component(operating, function), MEASURE_FULL_SCALE)
+                best = holding_range(ranges, _component(operating, function), AUTORANGE_FULL_SCALE)
                 best = max(best, measure.low_range)
                 if best == measure.range:
                     break
                 measure.range = best
-                yield RANGE_CHANGE_TIME + (self._delay() if function is Function.CURRENT else 0.0)
+                yield RANGE_CHANGE_TIME + self._delay({function})
                 yield duration
                 operating = self._terminals.measure(self.aperture)
         return operating
@@ -163,7 +167,9 @@ class Meter:
             value = values[function] - (measure.relative_level if measure.relative else 0.0)
             relative = measure.relative
         else:
-            value, relative = _derived(quantity, values[Function.VOLTAGE], values[Function.CURRENT]), False
+            value = _derived(quantity, values[Function.VOLTAGE], values[Function.CURRENT])
+            relative = settings.relatives[quantity]
+            value -= settings.relative_levels[quantity] if relative else 0.0
         conditions = {
             ReadingStatus.MEASURE_AUTORANGED: bool(settings.measures[function].auto_range),
             ReadingStatus.SOURCE_AUTORANGED: settings.source.auto_range,

@@ -169,3 +169,35 @@ def plain(target: object, name: str, convert: Callable[[Argument], object]) -> A
 def constant(value: float | str | bool) -> Attribute:
     """Return an attribute that only reads, and always the same."""
     return Attribute(lambda: value)
+
+
+class Kept:
+    """A number that is kept and means nothing to the twin."""
+
+    def __init__(self) -> None:
+        self._value = self._default = 0.0
+
+    def restore(self) -> None:
+        """Return to the default."""
+        self._value = self._default
+
+    def attribute(self, lowest: float, highest: float, default: float) -> Attribute:
+        """Return an attribute that keeps a number within bounds."""
+        self._value = self._default = default
+
+        def put(value: Argument) -> None:
+            self._value = check(value, lowest, highest)
+
+        return Attribute(lambda: self._value, put)
+
+
+def ignored(most: int) -> Handler:
+    """Return a function that checks its numbers and does nothing else."""
+
+    def handler(arguments: Arguments) -> None:
+        if len(arguments) > most:
+            raise TspError(-108)
+        for place in range(len(arguments)):
+            arguments.number(place)
+
+    return handler

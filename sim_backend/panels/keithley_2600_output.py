@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from sim_backend.panels.keithley_2600_errors import TspError
 from sim_backend.panels.keithley_2600_facts import (
-    INTERLOCKED_VOLTAGE,
-    LEAST_SOURCE_DELAY,
     RELAY_TIME,
+    UNLOCKED_VOLTAGE,
     Function,
+    source_delay,
 )
 from sim_backend.panels.keithley_2600_settings import DELAY_AUTO, OFF_HIGH_Z, OFF_NORMAL
 from sim_backend.smu_terminals import Operating
@@ -76,7 +76,7 @@ class Output:
         settings: of the channel; read, never written.
         terminals: what it is connected to.
         clock: the time.
-        interlock: the interlock line is asserted.
+        interlock: the interlock line is asserted; on models without one, the output enable line.
         accuracy: how far what it sources is off; None: not at all.
     """
 
@@ -114,25 +114,39 @@ class Output:
         Raises:
             TspError: 802 if the interlock keeps it off.
         """
+        settings = self._settings
         if on == self.on:
             return
         if on:
-            self.check_interlock(self.level)
+            self.check_line(settings.function, settings.source.range, settings.sources[Function.VOLTAGE].limit)
         self.on = on
         self.refresh()
         if on:
-            relay = RELAY_TIME if self._settings.off_mode == OFF_HIGH_Z else 0.0
+            relay = RELAY_TIME if settings.off_mode == OFF_HIGH_Z else 0.0
             self.settled_at = self._clock.now() + relay + self.delay
 
-    def check_interlock(self, level: float) -> None:
-        """Refuse a voltage that needs the interlock while it is not asserted.
+    def check_line(self, function: Function, full_range: float, voltage_limit: float) -> None:
+        """Refuse an output that the interlock line, or the output enable line, forbids while it is not asserted.
+
+        Source: reference manual, Rev. F p. 9-250: the 200 V range, and a voltage limit beyond 20 V, need the interlock
+        always; lower ones if `source.outputenableaction` is OE_OUTPUT_OFF. That a setting is refused while the output
+        is on, rather than the output switched off, is an assumption.
 
         Raises:
             TspError: 802.
         """
-        needs = self._settings.family.has_interlock and self._settings.function is Function.VOLTAGE
-        if needs and abs(level) > INTERLOCKED_VOLTAGE and not self._interlock:
+        if self._interlock:
+            return
+        voltage = full_range if function is Function.VOLTAGE else voltage_limit
+        high = self._settings.family.has_interlock and voltage > UNLOCKED_VOLTAGE
+        if high or self._settings.output_enable_action:
             raise TspError(802)
+
+    def set_enable_action(self, action: int) -> None:
+        """Set what the output enable line or interlock does; the output goes off if it may not be on any more."""
+        self._settings.output_enable_action = action
+        if action and not self._interlock:
+            self.switch(on=False)
 
     def level_changed(self) -> None:
         """Drive a level that changed; it settles for the source delay."""
@@ -156,8 +170,10 @@ class Output:
     @property
     def delay(self) -> float:
         """The source delay in use, in s."""
-        delay = self._settings.source_delay
-        return LEAST_SOURCE_DELAY if delay == DELAY_AUTO else delay
+        settings = self._settings
+        if settings.source_delay == DELAY_AUTO:
+            return source_delay(settings.function, settings.source.range)
+        return settings.source_delay
 
     @property
     def limited(self) -> bool:

@@ -18,6 +18,7 @@ local ABORTED, NO_MEMORY = "script aborted", "not enough memory"
 -- Bounds ---------------------------------------------------------------------------------------------------------
 
 local work, deadline = 0, 0
+local exited = false       -- the script ended itself
 
 -- From here on every instruction fails, so that no pcall of the script keeps it alive.
 local function trip()
@@ -52,7 +53,7 @@ local function tick()
 end
 
 local function begin()
-  work, deadline = 0, clock() + seconds
+  work, deadline, exited = 0, clock() + seconds, false
   sethook(tick, "", TICK)
 end
 
@@ -152,9 +153,21 @@ local function define(luatype, number, getters, setters, objects, index, newinde
 end
 
 -- A script that was loaded: it can be called, and run by its name.
-local function script_object(name, source, chunk)
-  local getters = {name = function() return name end, source = function() return source end}
-  local object = define("script", nil, getters, {}, {run = chunk, save = function() end})
+local function script_object(name, source, chunk, list)
+  local autorun = "no"
+  local getters = {
+    name = function() return name end,
+    source = function() return source end,
+    autorun = function() return autorun end,
+  }
+  local setters = {
+    autorun = function(value)
+      if value ~= "yes" and value ~= "no" then error("autorun must be yes or no", 3) end
+      autorun = value
+    end,
+  }
+  local function show() list(source) end
+  local object = define("script", nil, getters, setters, {run = chunk, save = function() end, list = show})
   getmetatable(object).__call = function(_, ...) return chunk(...) end
   return object
 end
@@ -202,6 +215,22 @@ local function name_of(value)
   return names[value]
 end
 env.tostring = name_of
+
+-- Ends the script that runs, without an error; no pcall of it goes on.
+function env.exit()
+  exited = true
+  trip()
+  error(ABORTED, 0)
+end
+
+-- An iterator over names, as the catalogs of scripts return it.
+local function iterator(...)
+  local list, place = {...}, 0
+  return function()
+    place = place + 1
+    return list[place]
+  end
+end
 
 local function printer(handler)
   return function(...)
@@ -253,8 +282,16 @@ end
 
 local string_rep = string.rep
 env.string = {}
-for _, name in pairs {"byte", "char", "format", "len", "lower", "sub", "upper"} do
+for _, name in pairs {"byte", "char", "format", "len"} do
   env.string[name] = string[name]
+end
+-- One call of these copies a whole text, which counts for more than one instruction.
+for _, name in pairs {"lower", "sub", "upper"} do
+  local copy = string[name]
+  env.string[name] = function(text, ...)
+    if type(text) == "string" then spend(#text / 50) end
+    return copy(text, ...)
+  end
 end
 function env.string.rep(text, count)
   if type(text) == "string" and type(count) == "number" and count * #text > longest_string then
@@ -293,6 +330,8 @@ for _, name in pairs {"insert", "remove"} do
   end
 end
 
+function env.table.setn() end
+
 -- Strings have no methods in the Lua of the instrument.
 local strings = getmetatable("")
 strings.__index = nil
@@ -307,9 +346,10 @@ end
 
 -- The host sets globals through here: an assignment of its own would run a script's metamethods unprotected.
 local function set(object, name, value) rawset(object or env, name, value) end
+local function has_exited() return exited end
 local function over() return collect("count") > memory end
 
 return {
   begin = begin, stop = sethook, call = pcall, set = set, over = over, script = script_object, load = load, define = define, getter = getter, method = method,
-  printer = printer, reap = reap, name_of = name_of,
+  printer = printer, reap = reap, name_of = name_of, has_exited = has_exited, iterator = iterator,
 }

@@ -14,6 +14,7 @@ DELAY_AUTO = -1.0
 AUTORANGE_FOLLOW_LIMIT = 2
 AUTOZERO_OFF, AUTOZERO_ONCE, AUTOZERO_AUTO = 0, 1, 2
 OFF_NORMAL, OFF_ZERO, OFF_HIGH_Z = 0, 1, 2
+"""Numbers of `source.offmode` (reference manual, Rev. B p. 7-227)."""
 
 
 @dataclass(slots=True)
@@ -50,6 +51,8 @@ class Settings:
     function: Function = Function.VOLTAGE
     sources: dict[Function, SourceFunction] = field(default_factory=dict[Function, SourceFunction])
     measures: dict[Function, MeasureFunction] = field(default_factory=dict[Function, MeasureFunction])
+    relatives: dict[str, bool] = field(default_factory=lambda: {"r": False, "p": False})
+    relative_levels: dict[str, float] = field(default_factory=lambda: {"r": 0.0, "p": 0.0})
     power_limit: float = 0.0
     source_delay: float = 0.0
     off_mode: int = OFF_NORMAL
@@ -57,6 +60,7 @@ class Settings:
     high_capacitance: int = 0
     settling: int = 0
     sink: int = 0
+    output_enable_action: int = 0
     sense: int = 0
     nplc: float = 1.0
     count: float = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sim_backend.panels.keithley_2600_buffer_tree import MadeBuffers, buffer_tree, buffers_of
+from sim_backend.panels.keithley_2600_buffer_tree import MadeBuffers, buffer_tree, buffers_of, statistics_tree
 from sim_backend.panels.keithley_2600_errors import TspError
 from sim_backend.panels.keithley_2600_facts import (
     LEAST_NPLC,
@@ -14,16 +14,26 @@ from sim_backend.panels.keithley_2600_facts import (
     Function,
     holding_range,
 )
-from sim_backend.panels.keithley_2600_nodes import Arguments, Attribute, Node, check, check_choice, constant, plain
+from sim_backend.panels.keithley_2600_nodes import (
+    Arguments,
+    Attribute,
+    Kept,
+    Node,
+    check,
+    check_choice,
+    constant,
+    plain,
+)
 from sim_backend.panels.keithley_2600_settings import AUTOZERO_ONCE, DELAY_AUTO, OFF_HIGH_Z
 from sim_backend.panels.keithley_2600_sweep_tree import trigger_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim_backend.panels.keithley_2600_buffers import ReadingBuffer
     from sim_backend.panels.keithley_2600_channel import Channel
     from sim_backend.panels.keithley_2600_nodes import Argument, Handler, Value
-    from sim_backend.panels.keithley_2600_settings import MeasureFunction
+    from sim_backend.panels.keithley_2600_settings import MeasureFunction, Settings
     from sim_backend.panels.keithley_2600_surroundings import Surroundings
 
 LONGEST_DELAY: Final = 1e5
@@ -38,9 +48,10 @@ CONSTANTS: Final = {
     "FILTER_OFF": 0, "FILTER_ON": 1, "FILTER_MOVING_AVG": 0, "FILTER_REPEAT_AVG": 1, "FILTER_MEDIAN": 2,
     "REL_OFF": 0, "REL_ON": 1, "SETTLE_SMOOTH": 0, "SETTLE_FAST_RANGE": 1, "SETTLE_FAST_POLARITY": 2,
     "SETTLE_DIRECT_IRANGE": 3, "SETTLE_SMOOTH_100NA": 4, "SETTLE_FAST_ALL": 128, "OE_NONE": 0, "OE_OUTPUT_OFF": 1,
-    "FILL_ONCE": 0, "FILL_WINDOW": 1,
+    "FILL_ONCE": 0, "FILL_WINDOW": 1, "CONTACT_FAST": 0, "CONTACT_MEDIUM": 1, "CONTACT_SLOW": 2,
+    "CALSTATE_LOCKED": 0, "CALSTATE_CALIBRATING": 1, "CALSTATE_UNLOCKED": 2,
 }  # fmt: skip
-"""Constants of a channel (assumption: the numbers of filter types, settle modes and fill modes)."""
+"""Constants of a channel (assumption: the numbers of filter types, settle modes, fill modes, contact speeds)."""
 
 
 def smu_tree(channel: Channel, surroundings: Surroundings, made: MadeBuffers) -> Node:
@@ -74,10 +85,40 @@ def smu_tree(channel: Channel, surroundings: Surroundings, made: MadeBuffers) ->
         kind="smu",
         owner=channel,
     )
+
+    def statistics(arguments: Arguments) -> Node:
+        return statistics_tree(_buffer(arguments))
+
+    def recalculate(arguments: Arguments) -> None:
+        _buffer(arguments).recount()
+
+    node.parts |= {
+        "buffer": Node(functions={"getstats": statistics, "recalculatestats": recalculate}),
+        "contact": _contact_tree(),
+        "cal": Node({"state": constant(0.0), "date": constant(0.0), "due": constant(0.0), "adjustdate": constant(0.0)}),
+    }
     for quantity in "ivrp":
         node.functions[f"measure{quantity}andstep"] = _measure_and_step(channel, surroundings, quantity)
     node.functions["measureivandstep"] = _measure_and_step(channel, surroundings, "iv")
     return node
+
+
+def _buffer(arguments: Arguments) -> ReadingBuffer:
+    """Return the one argument, a buffer.
+
+    Raises:
+        TspError: -109 without it, -104 if it is none.
+    """
+    found = buffers_of(arguments, 1)
+    if not found:
+        raise TspError(-109)
+    return found[0]
+
+
+def _contact_tree() -> Node:
+    """Return the contact check: the leads of the virtual instrument touch (assumption: a resistance of 0 ohm)."""
+    attributes = {"speed": Kept().attribute(0, 2, 0.0), "threshold": Kept().attribute(0, 1e37, 50.0)}
+    return Node(attributes, {"check": lambda _: True, "r": lambda _: (0.0, 0.0)})
 
 
 def _source_tree(channel: Channel) -> Node:
@@ -120,7 +161,9 @@ def _source_tree(channel: Channel) -> Node:
         "highc": plain(settings, "high_capacitance", lambda value: check_choice(value, (0, 1))),
         "settling": plain(settings, "settling", lambda value: check_choice(value, (0, 1, 2, 3, 4, 128))),
         "sink": plain(settings, "sink", lambda value: check_choice(value, (0, 1))),
-        "outputenableaction": constant(0.0),
+        "outputenableaction": Attribute(
+            lambda: float(settings.output_enable_action), lambda v: output.set_enable_action(check_choice(v, (0, 1)))
+        ),
     }
     for function in Function:
         attributes |= _source_attributes(channel, function)
@@ -177,6 +220,7 @@ def _measure_tree(channel: Channel, surroundings: Surroundings) -> Node:
             "interval": plain(settings, "interval", lambda value: check(value, 0.0, 1.0)),
             "delay": plain(settings, "measure_delay", _delay),
             "delayfactor": plain(settings, "delay_factor", lambda value: check(value, 0.0, 1000.0)),
+            "highcrangedelayfactor": Kept().attribute(1, 99, 10.0),
             "autozero": Attribute(lambda: float(settings.autozero), set_autozero),
             "analogfilter": plain(settings, "analog_filter", lambda value: check_choice(value, (0, 1))),
         }
@@ -188,7 +232,7 @@ def _measure_tree(channel: Channel, surroundings: Surroundings) -> Node:
             "type": plain(settings, "filter_type", lambda value: check_choice(value, (0, 1, 2))),
         }
     )
-    node.parts["rel"] = Node()
+    node.parts["rel"] = Node(_derived_relative(settings))
     for function in Function:
         node.attributes |= _measure_attributes(channel, function)
         own = _Own(channel, function)
@@ -203,6 +247,27 @@ def _measure_tree(channel: Channel, surroundings: Surroundings) -> Node:
         node.functions[quantities] = handler
         node.functions[f"overlapped{quantities}"] = handler
     return node
+
+
+def _derived_relative(settings: Settings) -> dict[str, Attribute]:
+    """Return the relative offsets of resistance and power."""
+    found: dict[str, Attribute] = {}
+    for letter in "rp":
+
+        def get(letter: str = letter) -> Value:
+            return settings.relative_levels[letter]
+
+        def put(value: Argument, letter: str = letter) -> None:
+            settings.relative_levels[letter] = check(value, -1e37, 1e37)
+
+        def enabled(letter: str = letter) -> Value:
+            return float(settings.relatives[letter])
+
+        def enable(value: Argument, letter: str = letter) -> None:
+            settings.relatives[letter] = bool(check_choice(value, (0, 1)))
+
+        found |= {f"level{letter}": Attribute(get, put), f"enable{letter}": Attribute(enabled, enable)}
+    return found
 
 
 class _Own:

@@ -34,6 +34,9 @@ class Source:
         if function is settings.function:
             return
         self._check_area(function, settings.sources[function].range, settings.sources[function.other].limit)
+        if self._output.on:
+            sources = settings.sources
+            self._output.check_line(function, sources[function].range, sources[Function.VOLTAGE].limit)
         settings.function = function
         self._output.level_changed()
 
@@ -46,8 +49,7 @@ class Source:
         """
         level, full_range = self.checked_level(function, value)
         source = self._settings.sources[function]
-        if self._output.on and function is self._settings.function:
-            self._output.check_interlock(level)
+        self._check_line(function, full_range)
         changed = level != source.level
         source.level, source.range = level, full_range
         if function is self._settings.function:
@@ -75,7 +77,8 @@ class Source:
         """Fix the lowest range that holds `value`.
 
         Raises:
-            TspError: 1101 if none does, 5005 if it does not hold the present level, 5007 outside the operating area.
+            TspError: 1101 if none does, 5005 if it does not hold the present level, 5007 outside the operating area,
+                802 if the interlock forbids it.
         """
         settings = self._settings
         source = settings.sources[function]
@@ -85,6 +88,7 @@ class Source:
         if not fits(source.level, full_range, SOURCE_FULL_SCALE):
             raise TspError(5005, channel=self._letter)
         self._check_area(function, full_range, settings.sources[function.other].limit)
+        self._check_line(function, full_range)
         source.auto_range, source.range = False, full_range
         self._output.refresh()
 
@@ -111,13 +115,25 @@ class Source:
         """Limit a quantity while the other one is sourced, in V or A.
 
         Raises:
-            TspError: 1101 or 1102 if the limit cannot be, 5007 outside the operating area.
+            TspError: 1101 or 1102 if the limit cannot be, 5007 outside the operating area, 802 if the interlock
+                forbids it.
         """
         family = self._settings.family
         limit = check(value, family.smallest_limit(function), family.largest(function))
         self._check_area(function.other, self._settings.sources[function.other].range, limit)
+        if self._output.on and function is Function.VOLTAGE and self._settings.function is Function.CURRENT:
+            self._output.check_line(Function.CURRENT, 0.0, limit)
         self._settings.sources[function].limit = limit
         self._output.refresh()
+
+    def _check_line(self, function: Function, full_range: float) -> None:
+        """Refuse a range, while it is put out, that the interlock line forbids.
+
+        Raises:
+            TspError: 802.
+        """
+        if self._output.on and function is self._settings.function:
+            self._output.check_line(function, full_range, self._settings.sources[Function.VOLTAGE].limit)
 
     def _check_area(self, function: Function, full_range: float, limit: float) -> None:
         """Refuse a range with a limit outside the operating area.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.keithley_2600_nodes import Arguments, Attribute, Node, check
-from sim_backend.panels.keithley_2600_status import ALL_BITS
+from sim_backend.panels.keithley_2600_status import ALL_BITS, Register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sim_backend.panels.keithley_2600_errors import ErrorQueue
     from sim_backend.panels.keithley_2600_nodes import Argument
-    from sim_backend.panels.keithley_2600_status import Register, Status
+    from sim_backend.panels.keithley_2600_status import Status
 
 STANDARD_BITS: Final = {
     "OPERATION_COMPLETE": 1, "OPC": 1, "QUERY_ERROR": 4, "QYE": 4, "DEVICE_DEPENDENT_ERROR": 8, "DDE": 8,
@@ -32,14 +32,27 @@ def status_tree(status: Status, errors: ErrorQueue) -> Node:
     def reset(_: Arguments) -> None:
         status.reset()
 
-    instrument = register_node(status.instrument)
-    for letter, register in status.channels.items():
-        instrument.parts[f"smu{letter}"] = register_node(register)
     measurement = register_node(status.measurement)
-    measurement.parts["instrument"] = instrument
+    measurement.parts["instrument"] = _with_channels(status.instrument, status.channels)
     measurement.parts |= {name: register_node(register) for name, (register, _) in status.summaries.items()}
     operation = register_node(status.operation)
-    operation.parts["sweeping"] = register_node(status.sweeping)
+    operation.parts |= {name: register_node(register) for name, register in status.idle.items()}
+    operation.parts |= {
+        "sweeping": register_node(status.sweeping),
+        "remote": register_node(status.remote),
+        "user": register_node(status.user),
+        "instrument": _with_overruns(status),
+    }
+
+    def set_user(bits: int) -> None:
+        status.user_condition = bits
+
+    operation.parts["user"].attributes["condition"] = _bits(lambda: status.user_condition, set_user)
+    questionable = register_node(status.questionable)
+    questionable.parts |= {name: register_node(register) for name, register in status.questionable_parts.items()}
+    questionable.parts["instrument"] = _with_channels(
+        status.questionable_parts["instrument"], status.questionable_channels
+    )
     standard = Node(
         {
             "condition": Attribute(lambda: float(errors.standard)),
@@ -62,10 +75,29 @@ def status_tree(status: Status, errors: ErrorQueue) -> Node:
         {
             "measurement": measurement,
             "operation": operation,
-            "questionable": register_node(status.questionable),
+            "questionable": questionable,
+            **{name: register_node(Register()) for name in ("system", "system2", "system3", "system4", "system5")},
             "standard": standard,
         },
     )
+
+
+def _with_overruns(status: Status) -> Node:
+    """Return the node of `status.operation.instrument`, with what triggers and may overrun."""
+    node = register_node(status.operation_instrument)
+    for name, register in status.overrun_sums.items():
+        part = register_node(register)
+        part.parts["trigger_overrun"] = register_node(status.overruns[name])
+        node.parts[f"smu{name}" if len(name) == 1 else name] = part
+    return node
+
+
+def _with_channels(register: Register, channels: Mapping[str, Register]) -> Node:
+    """Return the node of a register set that sums up the channels, with theirs."""
+    node = register_node(register)
+    for letter, part in channels.items():
+        node.parts[f"smu{letter}"] = register_node(part)
+    return node
 
 
 def register_node(register: Register) -> Node:

@@ -151,7 +151,8 @@ class TriggerModel:
             self._source.select(plan.function)
             _, source.range = self._source.checked_level(plan.function, largest)
             if self._output.on:
-                self._output.check_interlock(largest)
+                limit = self._settings.sources[Function.VOLTAGE].limit
+                self._output.check_line(plan.function, source.range, limit)
         for detector in self.detectors.values():
             detector.clear()
         # What is set while it runs is for the next one.

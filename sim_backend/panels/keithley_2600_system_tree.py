@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sim_backend.panels.keithley_2600_buffer_tree import buffers_of
+from sim_backend.panels.keithley_2600_digital_port import digital_port
 from sim_backend.panels.keithley_2600_errors import TspError
-from sim_backend.panels.keithley_2600_nodes import Arguments, Attribute, Node, check, check_choice, constant
+from sim_backend.panels.keithley_2600_front_panel import display_tree
+from sim_backend.panels.keithley_2600_nodes import (
+    Arguments,
+    Attribute,
+    Kept,
+    Node,
+    check,
+    check_choice,
+    constant,
+    ignored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +27,9 @@ if TYPE_CHECKING:
 
 LONGEST_DELAY: Final = 1e5
 """s (assumption)."""
+FREE_MEMORY, MOST_MEMORY = 16_000.0, 32_768.0
+"""kB that `meminfo` gives (assumption)."""
+MOST_SETUPS: Final = 5
 MOST_STRINGS: Final = 100
 LONGEST_TEXT: Final = 1024
 _BITS: Final = 32
@@ -26,15 +41,15 @@ def system_nodes(instrument: Instrument) -> dict[str, Node]:
         "errorqueue": _errors(instrument),
         "timer": _timer(instrument),
         "localnode": local_node(instrument),
-        "beeper": Node({"enable": _Kept().attribute(0, 1, 1.0)}, {"beep": _numbers(2)}),
-        "display": _display(instrument),
+        "beeper": Node({"enable": Kept().attribute(0, 1, 1.0)}, {"beep": ignored(2)}),
+        "display": display_tree(instrument),
         "bit": Node(functions=_bit_functions()),
         "userstring": _user_strings(),
         "dataqueue": _data_queue(),
-        "digio": _digital_lines(),
+        "digio": digital_port(instrument),
         "tsplink": Node({"node": constant(1.0), "state": constant("offline"), "master": constant(1.0)}),
-        "eventlog": Node({"count": constant(0.0)}, {"clear": _numbers(0)}),
-        "setup": Node({"poweron": _Kept().attribute(0, 5, 0.0)}, {"save": _numbers(1)}),
+        "eventlog": _event_log(),
+        "setup": _setups(instrument),
     }
 
 
@@ -53,35 +68,49 @@ def system_functions(instrument: Instrument) -> dict[str, Handler]:
     def complete(_: Arguments) -> None:
         instrument.complete_when_idle()
 
-    return {"delay": delay, "reset": reset, "waitcomplete": wait, "opc": complete, "exit": _numbers(0)}
+    def save_buffer(arguments: Arguments) -> None:
+        buffers_of(arguments, 1)
+
+    def set_zone(arguments: Arguments) -> None:
+        arguments.text(0)
+
+    return {
+        "delay": delay,
+        "reset": reset,
+        "waitcomplete": wait,
+        "opc": complete,
+        "settime": ignored(1),
+        "settimezone": set_zone,
+        "gettimezone": lambda _: "0",
+        "meminfo": lambda _: (FREE_MEMORY, MOST_MEMORY),
+        "savebuffer": save_buffer,
+    }
 
 
-class _Kept:
-    """A number that is kept and means nothing to the twin."""
-
-    def __init__(self) -> None:
-        self._value = 0.0
-
-    def attribute(self, lowest: float, highest: float, default: float) -> Attribute:
-        """Return an attribute that keeps a number within bounds."""
-        self._value = default
-
-        def put(value: Argument) -> None:
-            self._value = check(value, lowest, highest)
-
-        return Attribute(lambda: self._value, put)
+def _event_log() -> Node:
+    """Return the event log, which stays empty: it notes the triggers of LAN and TSP-Link, and there are none."""
+    return Node(
+        {
+            "count": constant(0.0),
+            "enable": Kept().attribute(0, 1, 1.0),
+            "overwritemethod": Kept().attribute(0, 1, 1.0),
+        },
+        {"clear": ignored(0), "next": lambda _: None, "all": lambda _: None},
+        {"DISABLE": 0.0, "ENABLE": 1.0, "DISCARD_NEWEST": 0.0, "DISCARD_OLDEST": 1.0},
+    )
 
 
-def _numbers(most: int) -> Handler:
-    """Return a function that checks its numbers and does nothing else."""
+def _setups(instrument: Instrument) -> Node:
+    """Return the saved setups: 0 is the factory's, the others are empty (nothing is saved: assumption)."""
 
-    def handler(arguments: Arguments) -> None:
-        if len(arguments) > most:
-            raise TspError(-108)
-        for place in range(len(arguments)):
-            arguments.number(place)
+    def recall(arguments: Arguments) -> None:
+        check_choice(arguments.get(0), range(MOST_SETUPS + 1))
+        instrument.reset()
 
-    return handler
+    def save(arguments: Arguments) -> None:
+        check_choice(arguments.get(0), range(1, MOST_SETUPS + 1))
+
+    return Node({"poweron": Kept().attribute(0, MOST_SETUPS, 0.0)}, {"save": save, "recall": recall})
 
 
 def _errors(instrument: Instrument) -> Node:
@@ -129,6 +158,8 @@ def local_node(instrument: Instrument) -> Node:
             "model": constant(options.model),
             "serialno": constant(options.serial),
             "revision": constant(options.firmware),
+            "license": constant("Lua 5.0 software and associated documentation files are copyright Lua.org, PUC-Rio"),
+            "passwordmode": Kept().attribute(0, 3, 0.0),
             "description": constant(f"Keithley Instruments SMU {options.model} - {options.serial}"),
             "linefreq": Attribute(lambda: options.line_frequency, lambda value: _same(value, options.line_frequency)),
             "autolinefreq": constant(value=True),
@@ -150,38 +181,18 @@ def _same(value: Argument, line_frequency: float) -> None:
         raise TspError(-224)
 
 
-def _display(instrument: Instrument) -> Node:
-    def text(arguments: Arguments) -> None:
-        arguments.text(0)
-
-    def measure(letter: str) -> tuple[str, Node]:
-        attributes = {"digits": _Kept().attribute(4, 6, 5.0)}
-        return f"smu{letter}", Node(attributes, parts={"measure": Node({"func": _Kept().attribute(0, 3, 1.0)})})
-
-    return Node(
-        {"screen": _Kept().attribute(0, 3, 2.0), "locallockout": _Kept().attribute(0, 1, 0.0)},
-        {
-            "clear": _numbers(0),
-            "settext": text,
-            "setcursor": _numbers(3),
-            "sendkey": _numbers(1),
-            "getcursor": lambda _: (1.0, 1.0, 0.0),
-        },
-        {
-            "SMUA": 0.0, "SMUB": 1.0, "SMUA_SMUB": 2.0, "USER": 3.0, "MEASURE_DCAMPS": 0.0, "MEASURE_DCVOLTS": 1.0,
-            "MEASURE_OHMS": 2.0, "MEASURE_WATTS": 3.0, "DIGITS_4_5": 4.0, "DIGITS_5_5": 5.0, "DIGITS_6_5": 6.0,
-            "UNLOCK": 0.0, "LOCK": 1.0,
-        },
-        dict(measure(letter) for letter in instrument.channels),
-    )  # fmt: skip
-
-
 def _bit_functions() -> dict[str, Handler]:
     def whole(arguments: Arguments, place: int) -> int:
         return int(check(arguments.number(place), 0, 2**_BITS - 1))
 
     def bit(arguments: Arguments) -> int:
-        return 1 << int(check(arguments.number(1), 1, _BITS)) - 1
+        return 1 << place(arguments)
+
+    def place(arguments: Arguments) -> int:
+        return int(check(arguments.number(1), 1, _BITS)) - 1
+
+    def width(arguments: Arguments) -> int:
+        return 1 << int(check(arguments.number(2), 1, _BITS - place(arguments)))
 
     def of(operation: Callable[[int, int], int]) -> Handler:
         return lambda arguments: float(operation(whole(arguments, 0), whole(arguments, 1)))
@@ -197,6 +208,11 @@ def _bit_functions() -> dict[str, Handler]:
         "clear": of_bit(lambda value, mask: value & ~mask),
         "toggle": of_bit(lambda value, mask: value ^ mask),
         "get": of_bit(lambda value, mask: value & mask),
+        "getfield": lambda arguments: float((whole(arguments, 0) >> place(arguments)) & (width(arguments) - 1)),
+        "setfield": lambda arguments: float(
+            whole(arguments, 0) & ~((width(arguments) - 1) << place(arguments))
+            | (whole(arguments, 3) & (width(arguments) - 1)) << place(arguments)
+        ),
         "test": lambda arguments: bool(whole(arguments, 0) & bit(arguments)),
     }
 
@@ -248,29 +264,3 @@ def _data_queue() -> Node:
         {"add": add, "next": take, "clear": clear},
         {"CAPACITY": float(MOST_STRINGS)},
     )
-
-
-def _digital_lines() -> Node:
-    """Return the digital port: 14 lines that are high unless they are written low; nothing is connected."""
-    lines = [1.0] * 14
-
-    def place(arguments: Arguments) -> int:
-        return int(check(arguments.number(0), 1, len(lines))) - 1
-
-    def read(arguments: Arguments) -> Value:
-        return lines[place(arguments)]
-
-    def write(arguments: Arguments) -> None:
-        lines[place(arguments)] = float(check_choice(arguments.get(1), (0, 1)))
-
-    def read_port(_: Arguments) -> Value:
-        return float(sum(int(state) << number for number, state in enumerate(lines)))
-
-    def write_port(arguments: Arguments) -> None:
-        bits = int(check(arguments.number(0), 0, 2 ** len(lines) - 1))
-        lines[:] = [float(bits >> number & 1) for number in range(len(lines))]
-
-    functions: dict[str, Handler] = {
-        "readbit": read, "writebit": write, "readport": read_port, "writeport": write_port
-    }  # fmt: skip
-    return Node({"writeprotect": _Kept().attribute(0, 2**14 - 1, 0.0)}, functions)

@@ -26,7 +26,7 @@ def trigger_node(triggers: Triggers, surroundings: Surroundings) -> Node:
     """Return the node of `trigger`."""
 
     def wait_on(latch: Detector) -> Handler:
-        return _wait(latch, surroundings)
+        return wait_for(latch, surroundings)
 
     def blender(part: Blender) -> Node:
         return _blender(part, wait_on(part.latch))
@@ -36,13 +36,13 @@ def trigger_node(triggers: Triggers, surroundings: Surroundings) -> Node:
 
     def generator(part: Generator) -> Node:
         functions: dict[str, Handler] = {
-            "assert": _call(part.fire), "clear": _call(part.latch.clear), "wait": wait_on(part.latch)
+            "assert": call(part.fire), "clear": call(part.latch.clear), "wait": wait_on(part.latch)
         }  # fmt: skip
         return Node(functions=functions, constants={"EVENT_ID": float(part.event)})
 
     command = triggers.command
     return Node(
-        functions={"clear": _call(command.latch.clear), "wait": wait_on(command.latch)},
+        functions={"clear": call(command.latch.clear), "wait": wait_on(command.latch)},
         constants={"EVENT_ID": float(command.event)},
         parts={
             "blender": Node(parts={n + 1: blender(part) for n, part in enumerate(triggers.blenders)}),
@@ -52,14 +52,16 @@ def trigger_node(triggers: Triggers, surroundings: Surroundings) -> Node:
     )
 
 
-def _call(action: Callable[[], None]) -> Handler:
+def call(action: Callable[[], None]) -> Handler:
+    """Return a function without arguments."""
+
     def handler(_: Arguments) -> None:
         action()
 
     return handler
 
 
-def _wait(latch: Detector, surroundings: Surroundings) -> Handler:
+def wait_for(latch: Detector, surroundings: Surroundings) -> Handler:
     """Return a function that waits for an event at most its argument (s) and returns whether it came."""
 
     def handler(arguments: Arguments) -> bool:
@@ -85,7 +87,7 @@ def _blender(part: Blender, wait: Handler) -> Node:
 
     return Node(
         {"orenable": Attribute(lambda: part.any_of_them, set_any), "overrun": Attribute(lambda: part.latch.overrun)},
-        {"reset": _call(part.reset), "clear": _call(part.clear), "wait": wait},
+        {"reset": call(part.reset), "clear": call(part.clear), "wait": wait},
         {"EVENT_ID": float(part.event)},
         {"stimulus": Node(get_item=get, put_item=put)},
     )
@@ -119,6 +121,6 @@ def _timer(part: TriggerTimer, wait: Handler) -> Node:
             "stimulus": Attribute(lambda: part.stimulus, set_stimulus),
             "overrun": Attribute(lambda: part.latch.overrun),
         },
-        {"reset": _call(part.reset), "clear": _call(part.clear), "wait": wait},
+        {"reset": call(part.reset), "clear": call(part.clear), "wait": wait},
         {"EVENT_ID": float(part.event)},
     )

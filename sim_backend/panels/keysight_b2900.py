@@ -1,8 +1,10 @@
 """The front panel of a Keysight B2900A source-measure unit with its SCPI command set: bytes in, bytes out.
 
 Written from the facts of the command reference. Channel 1 is connected to the world's terminals, channel 2 to nothing.
-Not modelled: limit tests, math and statistics, program memory, digital I/O, LXI events, trigger outputs, the automatic
-resistance mode, the 10 A pulse range, and the command sets of other makers; their headers are undefined here.
+The display, digital pins and trigger outputs are set and read back only. Not modelled: program memory, screen dumps,
+LXI, network settings, the automatic resistance mode, the 10 A pulse range, and the command sets of other makers; their
+headers are undefined here. As everywhere, a raw socket is at port 5025 and a USB id of an instrument of the series has
+the vendor 0x0957 (Agilent) or 0x2A8D (Keysight), as addresses in public programs show.
 """
 
 from __future__ import annotations
@@ -10,13 +12,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sim_backend.panels.keysight_b2900_accuracy import accuracy_of_b2912a
+from sim_backend.panels.keysight_b2900_calculate_commands import calculate_commands
 from sim_backend.panels.keysight_b2900_data_commands import data_commands, format_commands, trace_commands
 from sim_backend.panels.keysight_b2900_facts import MODELS
 from sim_backend.panels.keysight_b2900_instrument import Instrument, Options
+from sim_backend.panels.keysight_b2900_memory_commands import common_memory, memory_commands
+from sim_backend.panels.keysight_b2900_remembered import remembered_commands
 from sim_backend.panels.keysight_b2900_sense_commands import sense_commands
+from sim_backend.panels.keysight_b2900_settings import Memory
 from sim_backend.panels.keysight_b2900_source_commands import output_commands, source_commands
 from sim_backend.panels.keysight_b2900_sweep_commands import sweep_commands
-from sim_backend.panels.keysight_b2900_system_commands import status_commands, system_commands
+from sim_backend.panels.keysight_b2900_system_commands import common_registers, status_commands, system_commands
 from sim_backend.panels.keysight_b2900_terminals import OpenTerminals
 from sim_backend.panels.keysight_b2900_trigger_commands import bus_trigger, trigger_commands
 from sim_backend.panels.scpi import FrontEnd
@@ -39,13 +45,17 @@ class KeysightB2900Panel(ScpiPanel):
 
     def __init__(self, world: World, name: str, *, options: Options | None = None) -> None:
         self._options = options or Options()
+        self._memory = Memory()
         super().__init__(world, name)
 
     def _switch_on(self) -> FrontEnd:
         channels = MODELS[self._options.model].channels
         terminals: list[Terminals] = [self.world.smu(self.name), OpenTerminals()]
         accuracies = [self._accuracy(number + 1) for number in range(channels)]
-        self._instrument = instrument = Instrument(terminals[:channels], self.world.clock, self._options, accuracies)
+        self._instrument = instrument = Instrument(
+            terminals[:channels], self.world.clock, self._options, accuracies, self._memory
+        )
+        common = [bus_trigger(instrument), *common_registers(instrument), *common_memory(instrument)]
         commands = [
             *source_commands(instrument),
             *sweep_commands(instrument),
@@ -57,8 +67,11 @@ class KeysightB2900Panel(ScpiPanel):
             *format_commands(instrument),
             *status_commands(instrument),
             *system_commands(instrument),
+            *memory_commands(instrument),
+            *calculate_commands(instrument),
+            *remembered_commands(instrument),
         ]
-        return FrontEnd(commands, instrument.status, instrument, [bus_trigger(instrument)])
+        return FrontEnd(commands, instrument.status, instrument, common)
 
     def _switch_off(self) -> None:
         self._instrument.shut_down()

@@ -88,6 +88,26 @@ class ChannelTable:
 
         return self.command(pattern, obey, Signature((number,), required=1), answer, Signature((Bound(number),)))
 
+    def placed_number(
+        self,
+        pattern: str,
+        number: Number,
+        get: Callable[[Channel, Arguments], float],
+        put: Callable[[Channel, Arguments, float], None],
+    ) -> Command:
+        """Return as `number` does what depends on further suffixes of its header."""
+
+        def answer(channel: Channel, arguments: Arguments) -> str:
+            return nr3(arguments.number(0) if len(arguments) else get(channel, arguments))
+
+        return self.command(
+            pattern,
+            lambda channel, arguments: put(channel, arguments, arguments.number(0)),
+            Signature((number,), required=1),
+            answer,
+            Signature((Bound(number),)),
+        )
+
     def flag(
         self,
         pattern: str,

@@ -94,7 +94,11 @@ def trace_commands(instrument: Instrument) -> Iterator[Command]:
 
     def window(channel: Channel, arguments: Arguments) -> Reply:
         offset, size = _window(arguments, len(channel.trace))
-        return instrument.formatter.interleaved([channel.trace.slice(offset, size)], instrument.system.elements)
+        return instrument.formatter.interleaved([channel.trace.slice(offset, size)], elements(channel))
+
+    def elements(channel: Channel) -> tuple[str, ...]:
+        measured = channel.settings.trace.feed == "SENS"
+        return instrument.system.elements if measured else instrument.system.calculated
 
     def put(name: str, channel: Channel, value: str) -> None:
         setattr(channel.settings.trace, name, value)
@@ -130,6 +134,13 @@ def trace_commands(instrument: Instrument) -> Iterator[Command]:
         write=count_text,
     )
     yield table.query(f"{header}:POINts:ACTual", lambda c: str(len(c.trace)))
+    yield table.query(f"{header}:STATistic:DATA", lambda c: instrument.formatter.encode(c.trace.statistic(elements(c))))
+    yield table.choice(
+        f"{header}:STATistic:FORMat",
+        Choice(("MEAN", "SDEViation", "PKPK", "MINimum", "MAXimum")),
+        lambda c: c.settings.trace.statistic,
+        lambda c, name: put("statistic", c, name),
+    )
     yield table.choice(
         f"{header}:TSTamp:FORMat",
         Choice(("DELTa", "ABSolute")),
@@ -157,6 +168,9 @@ def format_commands(instrument: Instrument) -> Iterator[Command]:
     def set_elements(arguments: Arguments) -> None:
         system.elements = tuple(name for name in ELEMENTS if name in arguments.texts(0))
 
+    def set_calculated(arguments: Arguments) -> None:
+        system.calculated = tuple(name for name in ("CALC", "TIME", "STAT") if name in arguments.texts(0))
+
     def set_order(name: str) -> None:
         system.byte_order = name
 
@@ -166,6 +180,19 @@ def format_commands(instrument: Instrument) -> Iterator[Command]:
         set_format,
         Signature((_DataFormat(), Integer(32, 64, 64)), required=1),
         lambda _: system.data_format,
+    )
+    for node, name in (("DIGital", "digital_format"), ("SREGister", "register_format")):
+        yield choice_setting(
+            f":FORMat:{node}",
+            Choice(("ASCii", "BINary", "HEXadecimal", "OCTal")),
+            lambda name=name: getattr(system, name),
+            lambda value, name=name: setattr(system, name, value),
+        )
+    yield Command(
+        ":FORMat:ELEMents:CALCulate",
+        set_calculated,
+        Signature((Choice(("CALCulate", "TIME", "STATus")),), required=1, repeated=3),
+        lambda _: ",".join(system.calculated),
     )
     yield choice_setting(":FORMat:BORDer", Choice(("NORMal", "SWAPped")), lambda: system.byte_order, set_order)
     yield Command(

@@ -53,7 +53,9 @@ DEFAULT_CYCLES: Final = 0.1
 CONVERSION_OVERHEAD: Final = 10e-6
 """s around one conversion (assumption: the shortest trigger interval of the data sheet)."""
 SHORTEST_INTERVAL: Final = 10e-6
-"""s between two triggers (B2911A/B2912A)."""
+"""s between two triggers of a B2911A or B2912A."""
+SHORTEST_INTERVAL_OF_LOWER_MODELS: Final = 20e-6
+"""s between two triggers of a B2901A or B2902A."""
 LONGEST_TIME: Final = 1e5
 """s of trigger delays and intervals."""
 MEASURE_WAITS: Final = {1e-8: 10e-3, 1e-7: 10e-3, 1e-6: 500e-6, 1e-5: 250e-6, 1e-4: 250e-6}
@@ -66,6 +68,10 @@ LEAST_MEASURE_WAIT: Final = 80e-6
 SHORTEST_PULSE: Final = 50e-6
 """s."""
 LONGEST_PULSE: Final = 99_999.9
+"""s."""
+SHORTEST_FILTER: Final = 5e-6
+"""s: time constant of the output filter, which shapes nothing in the twin (assumption: it is the default)."""
+LONGEST_FILTER: Final = 5e-3
 """s."""
 MOST_TRIGGERS: Final = 100_000
 """What a trigger or arm count can be."""
@@ -118,17 +124,25 @@ class Model:
         name: as `*IDN?` has it.
         channels: how many it has.
         lowest_current: its lowest current range in A.
+        shortest_interval: between two triggers, in s.
     """
 
     name: str
     channels: int
     lowest_current: float
+    shortest_interval: float
 
     def ranges(self, function: Function) -> tuple[float, ...]:
         """Return the ranges of a function, lowest first."""
         if function is Function.VOLTAGE:
             return VOLTAGE_RANGES
         return tuple(entry for entry in CURRENT_RANGES if entry >= self.lowest_current)
+
+    def neighbour(self, function: Function, full_range: float, up: bool) -> float:
+        """Return the next higher or lower range; at the end the range itself (assumption: it is no error)."""
+        ranges = self.ranges(function)
+        place = ranges.index(full_range) + (1 if up else -1)
+        return ranges[min(max(place, 0), len(ranges) - 1)]
 
     def source_range(self, function: Function, level: float) -> float:
         """Return the lowest range that sources `level`, the highest if none does."""
@@ -149,10 +163,10 @@ class Model:
 MODELS: Final = {
     model.name: model
     for model in (
-        Model("B2901A", 1, 1e-7),
-        Model("B2902A", 2, 1e-7),
-        Model("B2911A", 1, 1e-8),
-        Model("B2912A", 2, 1e-8),
+        Model("B2901A", 1, 1e-7, SHORTEST_INTERVAL_OF_LOWER_MODELS),
+        Model("B2902A", 2, 1e-7, SHORTEST_INTERVAL_OF_LOWER_MODELS),
+        Model("B2911A", 1, 1e-8, SHORTEST_INTERVAL),
+        Model("B2912A", 2, 1e-8, SHORTEST_INTERVAL),
     )
 }
 
@@ -183,3 +197,8 @@ def measure_wait(current_range: float) -> float:
 def nr3(value: float) -> str:
     """Return a number as replies have it; assumption: settings have the digits that the reference shows of data."""
     return f"{value:+.6E}"
+
+
+def register_text(bits: int, form: str) -> str:
+    """Return a bit pattern as `:FORMat:SREGister` and `:FORMat:DIGital` say: ASC, BIN, HEX or OCT."""
+    return {"ASC": f"{bits}", "BIN": f"#B{bits:b}", "HEX": f"#H{bits:X}", "OCT": f"#Q{bits:o}"}[form]

@@ -82,8 +82,31 @@ class Meter:
         operating = yield from self._convert()
         return self._reading(operating, start - self.timer_start)
 
+    def in_pulse(self) -> Reading:
+        """Return a reading of which the conversion ends at this moment.
+
+        Ranges are fixed in pulses; assumption: automatic ranging takes the one that covers the compliance.
+        """
+        sense = self._settings.limiting
+        if sense.auto_range:
+            sense.range = self.ceiling(self._settings.function.other)
+        operating = self._terminals.measure(self.aperture)
+        return self._reading(operating, self._clock.now() - self.aperture - self.timer_start)
+
     def range_of(self, function: Function) -> float:
-        """Return the range in which a function is measured: the source's own for what is sourced."""
+        """Return the range in which a function is measured.
+
+        That is the source's own for what is sourced; the other one's is no higher than what covers the compliance,
+        whatever range is set (user's guide, "Ranging Mode").
+        """
+        settings = self._settings
+        if function is settings.function:
+            return settings.source.range
+        sense = settings.senses[function]
+        return min(sense.range, self._model.measure_range(function, sense.largest_limit))
+
+    def set_range_of(self, function: Function) -> float:
+        """Return the range that a query for a measure range answers: the source's own for what is sourced."""
         settings = self._settings
         return settings.source.range if function is settings.function else settings.senses[function].range
 

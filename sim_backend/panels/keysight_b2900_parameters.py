@@ -10,7 +10,7 @@ from typing import Final
 from sim_backend.panels.keysight_b2900_facts import ENDLESS, MOST_TRIGGERS
 from sim_backend.panels.scpi_errors import ScpiError
 from sim_backend.panels.scpi_grammar import Token, TokenKind, matches
-from sim_backend.panels.scpi_parameters import Number, Parameter
+from sim_backend.panels.scpi_parameters import Magnitude, Number, Parameter
 
 _LIST: Final = re.compile(r"\(\s*@\s*(\d{1,9}(?:\s*[,:]\s*\d{1,9})*)\s*\)")
 _ITEM: Final = re.compile(r"(\d+)(?:\s*:\s*(\d+))?")
@@ -89,3 +89,19 @@ class Count(Number):
         if value > MOST_TRIGGERS:
             raise ScpiError(-222)
         return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class RangeChoice(Magnitude):
+    """A range by a value that it holds; UP and DOWN, the next ones, are plus and minus infinity."""
+
+    def parse(self, token: Token) -> float:
+        """Return the value.
+
+        Raises:
+            ScpiError: as for a magnitude.
+        """
+        # Named, because a slotted dataclass is made anew and leaves a bare super() behind.
+        if token.kind is TokenKind.WORD and token.text.upper() in {"UP", "DOWN"}:
+            return math.inf if token.text.upper() == "UP" else -math.inf
+        return Magnitude.parse(self, token)

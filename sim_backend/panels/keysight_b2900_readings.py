@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ELEMENTS: Final = ("VOLT", "CURR", "RES", "TIME", "STAT", "SOUR")
 """Elements of a reading, in the order in which they are always sent."""
+_ALL_ELEMENTS: Final = ("CALC", *ELEMENTS)
+"""With what was calculated, of which only TIME and STAT are sent, too."""
 NOT_A_NUMBER: Final = 9.91e37
 """What ASCII shows where there is no number."""
 INFINITE: Final = 9.9e37
@@ -44,6 +46,7 @@ class Reading:
         time: when it was triggered, in s on the instrument's timer.
         status: about source and measurement.
         source: the programmed level in V or A.
+        calculated: what was calculated from it, in the unit of that.
     """
 
     voltage: float
@@ -52,10 +55,12 @@ class Reading:
     time: float
     status: ReadingStatus
     source: float
+    calculated: float = math.nan
 
     def values(self, elements: Sequence[str]) -> list[float]:
         """Return the chosen elements in their fixed order."""
         everything = (
+            self.calculated,
             self.voltage,
             self.current,
             self.resistance,
@@ -63,11 +68,7 @@ class Reading:
             float(self.status),
             self.source,
         )
-        return [value for name, value in zip(ELEMENTS, everything, strict=True) if name in elements]
-
-
-NOTHING: Final = Reading(math.nan, math.nan, math.nan, math.nan, ReadingStatus(0), math.nan)
-"""Stands where there is no reading."""
+        return [value for name, value in zip(_ALL_ELEMENTS, everything, strict=True) if name in elements]
 
 
 class DataBuffer:

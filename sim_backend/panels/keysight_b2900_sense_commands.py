@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.keysight_b2900_channel_commands import ChannelTable
@@ -14,7 +15,7 @@ from sim_backend.panels.keysight_b2900_facts import (
     SHORTEST_APERTURE,
     Function,
 )
-from sim_backend.panels.keysight_b2900_parameters import Clamped
+from sim_backend.panels.keysight_b2900_parameters import Clamped, RangeChoice
 from sim_backend.panels.keysight_b2900_settings import ChannelSettings
 from sim_backend.panels.keysight_b2900_source_commands import wait_commands
 from sim_backend.panels.scpi_parameters import Choice, Magnitude, Number
@@ -92,7 +93,10 @@ def _range_commands(table: ChannelTable, instrument: Instrument, function: Funct
 
     def set_range(channel: Channel, value: float) -> None:
         sense = channel.settings.senses[function]
-        sense.range = model.measure_range(function, value)
+        if math.isinf(value):
+            sense.range = model.neighbour(function, sense.range, up=value > 0)
+        else:
+            sense.range = model.measure_range(function, value)
         sense.auto_range = False
 
     def set_auto(channel: Channel, on: bool) -> None:
@@ -109,8 +113,8 @@ def _range_commands(table: ChannelTable, instrument: Instrument, function: Funct
 
     yield table.number(
         f"{header}[:UPPer]",
-        Magnitude(ranges[0], ranges[-1], defaults.range, function.unit, reach=MEASURE_REACH),
-        lambda channel: channel.meter.range_of(function),
+        RangeChoice(ranges[0], ranges[-1], defaults.range, function.unit, reach=MEASURE_REACH),
+        lambda channel: channel.meter.set_range_of(function),
         set_range,
         idle=True,
     )

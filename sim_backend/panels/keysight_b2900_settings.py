@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from sim_backend.panels.keysight_b2900_calculate import CalculateSettings
 from sim_backend.panels.keysight_b2900_facts import (
     CURRENT_RANGES,
     DEFAULT_CURRENT_LIMIT,
     DEFAULT_VOLTAGE_LIMIT,
     MOST_READINGS,
+    SHORTEST_FILTER,
     SHORTEST_INTERVAL,
     SHORTEST_PULSE,
     VOLTAGE_RANGES,
@@ -129,6 +131,7 @@ class OutputSettings:
     low: str = "GRO"
     filter: bool = True
     filter_auto: bool = True
+    time_constant: float = SHORTEST_FILTER
 
 
 @dataclass(slots=True)
@@ -139,6 +142,7 @@ class TraceSettings:
     control: str = "NEV"
     points: int = MOST_READINGS
     stamp: str = "ABS"
+    statistic: str = "MEAN"
 
 
 def _sources() -> dict[Function, SourceSettings]:
@@ -183,6 +187,7 @@ class ChannelSettings:
     acquire: Action = field(default_factory=Action)
     output: OutputSettings = field(default_factory=OutputSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
+    calculate: CalculateSettings = field(default_factory=CalculateSettings)
 
     @property
     def source(self) -> SourceSettings:
@@ -194,11 +199,14 @@ class ChannelSettings:
         """Settings of the function that limits it."""
         return self.senses[self.function.other]
 
-    def restore_defaults(self) -> None:
-        """Return every setting to its default."""
-        defaults = ChannelSettings()
+    def take(self, others: ChannelSettings) -> None:
+        """Become equal to other settings, which are given away."""
         for entry in fields(self):
-            setattr(self, entry.name, getattr(defaults, entry.name))
+            setattr(self, entry.name, getattr(others, entry.name))
+
+
+Place = tuple[str, tuple[int, ...]]
+"""Where something is remembered: the pattern of its header, and the suffixes with which it was sent."""
 
 
 @dataclass(slots=True)
@@ -209,13 +217,37 @@ class SystemSettings:
     data_format: str = "ASC"
     byte_order: str = "NORM"
     digital_format: str = "ASC"
+    register_format: str = "ASC"
+    calculated: tuple[str, ...] = ("CALC",)
+    """Elements of calculated data (assumption: the default)."""
     elements: tuple[str, ...] = ("VOLT", "CURR", "RES", "TIME", "STAT", "SOUR")
     groups: str = "(@1,2)"
     reset_timer: bool = True
     """The timer starts anew with every run."""
+    remembered: dict[Place, float | str] = field(default_factory=dict[Place, "float | str"])
+    """What is set and read back and does nothing else, by header pattern and suffixes."""
 
     def restore_defaults(self) -> None:
         """Return every setting to its default."""
-        defaults = SystemSettings(self.line_frequency)
+        self.take(SystemSettings(self.line_frequency))
+
+    def take(self, others: SystemSettings) -> None:
+        """Become equal to other settings, which are given away."""
         for entry in fields(self):
-            setattr(self, entry.name, getattr(defaults, entry.name))
+            setattr(self, entry.name, getattr(others, entry.name))
+
+
+@dataclass(slots=True)
+class Memory:
+    """What outlives the power switch.
+
+    Args:
+        system: settings of the instrument, by the place of `*SAV`.
+        channels: settings of each channel, by channel from 0 and place; places of `*SAV` and of `:OUTPut:SAVE` have
+            names of their own.
+        kept: settings that `*RST` leaves.
+    """
+
+    system: dict[int, SystemSettings] = field(default_factory=dict[int, SystemSettings])
+    channels: dict[tuple[int, str], ChannelSettings] = field(default_factory=dict[tuple[int, str], ChannelSettings])
+    kept: dict[Place, float | str] = field(default_factory=dict[Place, "float | str"])

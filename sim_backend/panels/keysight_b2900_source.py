@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from sim_backend.panels.keysight_b2900_facts import Function, possible, sources
@@ -68,13 +69,16 @@ class Source:
         return source.range
 
     def set_range(self, function: Function, value: float) -> None:
-        """Fix the range whose name covers `value`.
+        """Fix the range whose name covers `value`, the next higher or lower one if that is infinite.
 
         Raises:
             ScpiError: -221 if it does not hold the present level; the range stays.
         """
         source = self._settings.sources[function]
-        full_range = self._model.named_range(function, value)
+        if math.isinf(value):
+            full_range = self._model.neighbour(function, source.range, up=value > 0)
+        else:
+            full_range = self._model.named_range(function, value)
         if not sources(function, source.level, full_range):
             raise ScpiError(-221)
         source.auto_range = False

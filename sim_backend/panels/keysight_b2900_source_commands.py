@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.keysight_b2900_channel_commands import ChannelTable
 from sim_backend.panels.keysight_b2900_facts import (
+    LONGEST_FILTER,
     LONGEST_PULSE,
+    SHORTEST_FILTER,
     SHORTEST_PULSE,
     SOURCE_REACH,
     Function,
 )
+from sim_backend.panels.keysight_b2900_parameters import RangeChoice
 from sim_backend.panels.scpi_errors import ScpiError
 from sim_backend.panels.scpi_parameters import Choice, Magnitude, Number
 
@@ -75,7 +79,7 @@ def output_commands(instrument: Instrument) -> Iterator[Command]:
     """Yield the commands that switch and connect the output."""
     table = ChannelTable(instrument)
 
-    def put(name: str, channel: Channel, value: str | bool) -> None:
+    def put(name: str, channel: Channel, value: str | float | bool) -> None:
         setattr(channel.settings.output, name, value)
         channel.output.refresh()
 
@@ -114,6 +118,18 @@ def output_commands(instrument: Instrument) -> Iterator[Command]:
     yield table.flag(
         f"{header}:FILTer[:LPASs][:STATe]", lambda c: c.settings.output.filter, lambda c, on: put("filter", c, on)
     )
+    yield table.number(
+        f"{header}:FILTer[:LPASs]:TCONstant",
+        Number(SHORTEST_FILTER, LONGEST_FILTER, SHORTEST_FILTER, "S"),
+        lambda c: c.settings.output.time_constant,
+        lambda c, value: put("time_constant", c, value),
+    )
+    yield table.number(
+        f"{header}:FILTer[:LPASs]:FREQuency",
+        Number(_frequency(LONGEST_FILTER), _frequency(SHORTEST_FILTER), _frequency(SHORTEST_FILTER), "HZ"),
+        lambda c: _frequency(c.settings.output.time_constant),
+        lambda c, value: put("time_constant", c, _frequency(value)),
+    )
     yield table.flag(
         f"{header}:FILTer[:LPASs]:AUTO",
         lambda c: c.settings.output.filter_auto,
@@ -121,10 +137,16 @@ def output_commands(instrument: Instrument) -> Iterator[Command]:
     )
 
 
+def _frequency(time_constant: float) -> float:
+    """Return the cut-off (Hz) of a filter with a time constant (s), or the other way round."""
+    return 1 / (2 * math.pi * time_constant)
+
+
 def _level_commands(table: ChannelTable, instrument: Instrument, function: Function) -> Iterator[Command]:
     header = f"{_SOURCE}:{_NAMES[function]}"
     ranges = instrument.model.ranges(function)
     full_range = Magnitude(ranges[0], ranges[-1], ranges[0], function.unit, reach=SOURCE_REACH)
+    choice = RangeChoice(ranges[0], ranges[-1], ranges[0], function.unit, reach=SOURCE_REACH)
 
     def set_triggered(channel: Channel, level: float) -> None:
         channel.settings.sources[function].triggered = level
@@ -142,7 +164,7 @@ def _level_commands(table: ChannelTable, instrument: Instrument, function: Funct
     yield table.number(f"{header}[:LEVel]:TRIGgered[:AMPLitude]", level_number(function), triggered, set_triggered)
     yield table.number(
         f"{header}:RANGe",
-        full_range,
+        choice,
         lambda channel: channel.settings.sources[function].range,
         lambda channel, value: channel.source.set_range(function, value),
         idle=True,

@@ -48,6 +48,7 @@ class Operation(IntFlag):
 class Measurement(IntFlag):
     """Bits of the measurement register of channel 1; those of channel 2 are six places higher."""
 
+    LIMIT_FAILED = 1
     READING_AVAILABLE = 2
     READING_OVERFLOW = 4
     BUFFER_AVAILABLE = 8

@@ -1,26 +1,27 @@
-"""Command table of the B2900A: `:SYSTem`, `:STATus` and `:DISPlay`."""
+"""Command table of the B2900A: `:SYSTem` and `:STATus`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.keysight_b2900_channel_commands import ChannelTable
-from sim_backend.panels.keysight_b2900_facts import nr3
+from sim_backend.panels.keysight_b2900_facts import nr3, register_text
+from sim_backend.panels.keysight_b2900_settings import SystemSettings
 from sim_backend.panels.keysight_b2900_status import ALL_BITS
-from sim_backend.panels.scpi_parameters import Boolean, Choice, Integer, Number
+from sim_backend.panels.scpi_parameters import Integer, Number
 from sim_backend.panels.scpi_settings import event, flag_setting, harmless, integer_setting, query
 from sim_backend.panels.scpi_table import Command, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sim_backend.panels.keysight_b2900_instrument import Instrument
     from sim_backend.panels.keysight_b2900_status import FilteredRegister
     from sim_backend.panels.scpi_events import Event
     from sim_backend.panels.scpi_parameters import Arguments
 
-_REGISTER: Final = Integer(0, 65535, 0)
 _NO_ERROR: Final = '+0,"No error"'
+"""Command reference, chapter 5, which also words -350."""
 
 
 def system_commands(instrument: Instrument) -> Iterator[Command]:
@@ -28,18 +29,14 @@ def system_commands(instrument: Instrument) -> Iterator[Command]:
     yield from _error_commands(instrument)
     yield query(":SYSTem:VERSion", lambda: "1999.0")
     yield _line_frequency_setting(instrument)
-    # 1 is the open circuit (assumption: the sense of the reply).
+    # 1 is the open circuit, as in PyMeasure's driver of the sister models B298x.
     yield query(":SYSTem:INTerlock:TRIPped", lambda: str(int(not instrument.options.interlock)))
     yield from _timer_commands(instrument)
     yield event(":SYSTem:PRESet", instrument.reset)
     yield harmless(":SYSTem:BEEPer[:IMMediate]", Number(55, 6640, 1000, "HZ"), Number(0.05, 12.75, 0.1, "S"))
-    yield harmless(":SYSTem:BEEPer:STATe", Boolean())
     yield harmless(":SYSTem:REMote")
     yield harmless(":SYSTem:LOCal")
-    yield harmless(":DISPlay:ENABle", Boolean())
-    yield harmless(":DISPlay:VIEW", Choice(("SINGle1", "SINGle2", "DUAL", "GRAPh")))
-    yield harmless(":DISPlay:DIGits", Integer(4, 7, 7))
-    yield _group_setting(instrument)
+    yield from _group_commands(instrument)
 
 
 def status_commands(instrument: Instrument) -> Iterator[Command]:
@@ -50,7 +47,7 @@ def status_commands(instrument: Instrument) -> Iterator[Command]:
         ":STATus:QUEStionable": instrument.questionable,
     }
     for header, register in registers.items():
-        yield from _register_commands(header, register)
+        yield from _register_commands(instrument, header, register)
 
     def preset() -> None:
         for register in registers.values():
@@ -111,8 +108,8 @@ def _timer_commands(instrument: Instrument) -> Iterator[Command]:
     yield flag_setting(f"{header}:RESet:AUTO", lambda: instrument.system.reset_timer, set_automatic)
 
 
-def _group_setting(instrument: Instrument) -> Command:
-    """Return `:SYSTem:GROup`, which takes one or two channel lists.
+def _group_commands(instrument: Instrument) -> Iterator[Command]:
+    """Yield `:SYSTem:GROup`, which takes one or two channel lists.
 
     Channels that are started together run together whether grouped or not, so a group changes nothing else here.
     """
@@ -122,24 +119,64 @@ def _group_setting(instrument: Instrument) -> Command:
         groups = [arguments.text(place) for place in range(len(arguments))]
         instrument.system.groups = ",".join(f"(@{','.join(group)})" for group in groups)
 
-    return Command(
+    def reset() -> None:
+        instrument.system.groups = SystemSettings(instrument.system.line_frequency).groups
+
+    yield Command(
         ":SYSTem:GROup[:DEFinition]",
         put,
         Signature((channels, channels), required=1),
         lambda _: instrument.system.groups,
     )
+    yield event(":SYSTem:GROup:RESet", reset)
 
 
-def _register_commands(header: str, register: FilteredRegister) -> Iterator[Command]:
+def register_setting(
+    instrument: Instrument, pattern: str, largest: int, get: Callable[[], int], put: Callable[[int], None]
+) -> Command:
+    """Return a command that sets a register, and its query, which answers as `:FORMat:SREGister` says."""
+    return Command(
+        pattern,
+        lambda arguments: put(int(arguments.number(0))),
+        Signature((Integer(0, largest, 0),), required=1),
+        lambda _: register_text(get(), instrument.system.register_format),
+    )
+
+
+def register_query(instrument: Instrument, pattern: str, get: Callable[[], int]) -> Command:
+    """Return a query for a register, which answers as `:FORMat:SREGister` says."""
+    return query(pattern, lambda: register_text(get(), instrument.system.register_format))
+
+
+def common_registers(instrument: Instrument) -> list[Command]:
+    """Return the common commands on registers."""
+    status = instrument.status
+
+    def set_event_enable(bits: int) -> None:
+        status.standard_enable = bits
+
+    def set_service_enable(bits: int) -> None:
+        status.service_enable = bits
+
+    return [
+        register_query(instrument, "*ESR", status.read_standard),
+        register_query(instrument, "*STB", status.byte),
+        register_setting(instrument, "*ESE", 255, lambda: status.standard_enable, set_event_enable),
+        register_setting(instrument, "*SRE", 255, lambda: status.service_enable, set_service_enable),
+    ]
+
+
+def _register_commands(instrument: Instrument, header: str, register: FilteredRegister) -> Iterator[Command]:
     def put(name: str, bits: int) -> None:
         setattr(register, name, bits & ALL_BITS)
 
-    yield query(f"{header}[:EVENt]", lambda: str(register.read()))
-    yield query(f"{header}:CONDition", lambda: str(register.condition))
-    yield integer_setting(f"{header}:ENABle", _REGISTER, lambda: register.enable, lambda bits: put("enable", bits))
-    yield integer_setting(
-        f"{header}:PTRansition", _REGISTER, lambda: register.positive, lambda bits: put("positive", bits)
-    )
-    yield integer_setting(
-        f"{header}:NTRansition", _REGISTER, lambda: register.negative, lambda bits: put("negative", bits)
-    )
+    def setting(node: str, name: str) -> Command:
+        return register_setting(
+            instrument, f"{header}:{node}", 65535, lambda: getattr(register, name), lambda bits: put(name, bits)
+        )
+
+    yield register_query(instrument, f"{header}[:EVENt]", register.read)
+    yield register_query(instrument, f"{header}:CONDition", lambda: register.condition)
+    yield setting("ENABle", "enable")
+    yield setting("PTRansition", "positive")
+    yield setting("NTRansition", "negative")

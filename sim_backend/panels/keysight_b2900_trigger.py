@@ -1,8 +1,9 @@
 """The trigger system of one B2900A channel: it runs beside the conversation with the host, on the clock's timers.
 
 A channel has two device actions, transient (source) and acquire (measure), each with an arm and a trigger layer. The
-twin runs both in step: trigger by trigger, the acquire action's layers lead if it takes part. The other action's count
-and delay are its own.
+twin runs both in step, trigger by trigger, with counts and delays of their own; in each layer the acquire action's
+events lead, unless they are left to the instrument (AINT) while the transient action's are not. On timers with
+different intervals each action goes its own way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from sim_backend.panels.keysight_b2900_facts import MOST_READINGS, SHORTEST_INTERVAL
+from sim_backend.panels.keysight_b2900_facts import CONVERSION_OVERHEAD, MOST_READINGS, SHORTEST_INTERVAL
 from sim_backend.panels.keysight_b2900_status import Measurement, Operation
 from sim_backend.panels.scpi_errors import ScpiError
 
@@ -34,6 +35,8 @@ THINNING: Final = 1e-3
 
 The instrument has no such thing: it lets a twin pass a day beside a run that nobody ends.
 """
+SIMULTANEOUS: Final = 1e-9
+"""s within which two moments are one: far below the resolution of all times, far above that of the clock."""
 INTERNAL: Final = frozenset({"AINT", "TIM"})
 """Sources that come by themselves; nothing in the twin gives the others but `*TRG` and the immediate commands."""
 
@@ -100,7 +103,8 @@ class TriggerSystem:
         layers = [layer for action in chosen for layer in self._layers(action)]
         total = max(self._total(action) for action in chosen)
         endless = total > MOST_WAITED_FOR or any(layer.source not in INTERNAL for layer in layers)
-        self._begin(chosen, self._run(chosen, plan), endless=endless)
+        apart = len(chosen) > 1 and self._independent()
+        self._begin(chosen, self._whole(chosen, plan, apart=apart), endless=endless)
 
     def spot(self) -> None:
         """Measure once, without arm and trigger layers.
@@ -149,10 +153,16 @@ class TriggerSystem:
         arm, trigger = self._layers(action)
         return arm.count * trigger.count
 
+    def _whole(self, actions: frozenset[DeviceAction], plan: Plan, *, apart: bool) -> Generator[float, None, None]:
+        """Yield as `_run` does, to the moment at which the output has returned to its own level."""
+        yield from self._run_apart(plan) if apart else self._run(actions, plan)
+        if DeviceAction.TRANSIENT in actions:
+            self._rest()
+
     def _run(self, actions: frozenset[DeviceAction], plan: Plan) -> Generator[float, None, None]:
         """Yield the times (s) between the steps of a run; infinite where an event is waited for."""
-        lead = DeviceAction.ACQUIRE if DeviceAction.ACQUIRE in actions else DeviceAction.TRANSIENT
-        arm, trigger = self._layers(lead)
+        arm_lead, trigger_lead = self._leading(actions, 0), self._leading(actions, 1)
+        arm, trigger = self._layers(arm_lead)[0], self._layers(trigger_lead)[1]
         totals = {action: self._total(action) for action in actions}
         most = max(totals.values())
         arm_due = trigger_due = -math.inf
@@ -160,18 +170,43 @@ class TriggerSystem:
         index = 0
         while index < most and not self._output.tripped:
             if index % trigger.count == 0:
-                arm_due = yield from self._await(arm, arm_due, lead, armed=False)
+                arm_due = yield from self._await(arm, arm_due, arm_lead, armed=False)
                 yield arm.delay
                 trigger_due = -math.inf
-            trigger_due = yield from self._await(trigger, trigger_due, lead, armed=True)
+            trigger_due = yield from self._await(trigger, trigger_due, trigger_lead, armed=True)
             self._note()
             start = self._clock.now()
             yield from self._point({action for action in actions if index < totals[action]}, plan, index)
             interval = SHORTEST_INTERVAL if index < MOST_READINGS else THINNING * (start - began)
             yield start + interval - self._clock.now()
             index += 1
-        if DeviceAction.TRANSIENT in actions:
-            self._rest()
+
+    def _leading(self, actions: frozenset[DeviceAction], place: int) -> DeviceAction:
+        """Return whose events the arm (0) or trigger (1) layers of a run wait for."""
+        transient, acquire = (self._layers(action)[place].source for action in DeviceAction)
+        if len(actions) == 1:
+            return next(iter(actions))
+        left_alone = acquire == "AINT" and transient != "AINT"
+        return DeviceAction.TRANSIENT if left_alone else DeviceAction.ACQUIRE
+
+    def _independent(self) -> bool:
+        """Whether both actions' triggers come from timers of different intervals, and their arms by themselves."""
+        layers = [self._layers(action) for action in DeviceAction]
+        timed = all(arm.source in INTERNAL and trigger.source == "TIM" for arm, trigger in layers)
+        return timed and len({trigger.period for _, trigger in layers}) > 1
+
+    def _run_apart(self, plan: Plan) -> Generator[float, None, None]:
+        """Yield as `_run` does for both actions, each on its own timer; at the same moment the source goes first."""
+        runs = {action: self._run(frozenset({action}), plan) for action in DeviceAction}
+        due = dict.fromkeys(runs, self._clock.now())
+        while due:
+            action = min(due, key=lambda action: due[action])
+            yield due[action] - self._clock.now()
+            pause = next(runs[action], None)
+            if pause is None:
+                del due[action]
+            else:
+                due[action] = self._clock.now() + max(pause, 0.0)
 
     def _await(self, layer: Layer, due: float, lead: DeviceAction, *, armed: bool) -> Generator[float, None, float]:
         """Wait for a layer's next event; return when the one after it is due (s), by the layer's timer."""
@@ -204,18 +239,20 @@ class TriggerSystem:
         settings = self._settings
         rise = start + settings.transient.trigger.delay + settings.pulse_delay
         end = rise + settings.pulse_width
-        # A reading stands for the time in which it was converted: it is taken when that ends.
-        middle = start + settings.acquire.trigger.delay + self._meter.aperture
-        measured = DeviceAction.ACQUIRE not in actions
-        for moment, level in ((rise, peak[0]), (end, settings.source.level)):
-            if not measured and middle <= moment:
-                yield from self._acquire_if(actions, start)
-                measured = True
+        moments: list[tuple[float, float | None]] = [(rise, peak[0]), (end, settings.source.level)]
+        if DeviceAction.ACQUIRE in actions:
+            # A reading stands for the time in which it was converted: it is taken when that ends, and one that ends
+            # together with the pulse is in it.
+            converted = start + settings.acquire.trigger.delay + self._meter.aperture
+            moments.append((converted - SIMULTANEOUS, None))
+        for moment, level in sorted(moments, key=lambda entry: entry[0]):
             yield moment - self._clock.now()
-            self._output.apply(level, peak[1])
-            self._output.settled_at = self._clock.now()
-        if not measured:
-            yield from self._acquire_if(actions, start)
+            if level is None:
+                self._keep(self._meter.in_pulse())
+            else:
+                self._output.apply(level, peak[1])
+                self._output.settled_at = self._clock.now()
+        yield CONVERSION_OVERHEAD
 
     def _acquire_if(self, actions: set[DeviceAction], start: float) -> Generator[float, None, None]:
         """Measure at the acquire delay after `start` (s), if that is asked for."""
@@ -245,6 +282,9 @@ class TriggerSystem:
             if self._settings.output.off_auto:
                 self._output.switch(on=False)
             return
+        except Exception:
+            self._finish()  # what the world refuses ends the run, and is the caller's affair
+            raise
         if math.isinf(pause):
             self.due = math.inf
             return

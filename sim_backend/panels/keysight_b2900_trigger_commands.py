@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.keysight_b2900_channel_commands import ChannelTable, count_text
-from sim_backend.panels.keysight_b2900_facts import ENDLESS, LONGEST_TIME, SHORTEST_INTERVAL
+from sim_backend.panels.keysight_b2900_facts import ENDLESS, LONGEST_TIME
 from sim_backend.panels.keysight_b2900_parameters import Count
 from sim_backend.panels.keysight_b2900_trigger import DeviceAction
 from sim_backend.panels.scpi_errors import ScpiError
@@ -36,7 +36,7 @@ def trigger_commands(instrument: Instrument) -> Iterator[Command]:
     for node, actions in _ACTIONS.items():
         yield from _run_commands(table, instrument, node, actions)
         for header, layer in _LAYERS.items():
-            yield from _layer_commands(table, f"{header}{node}", layer, actions)
+            yield from _layer_commands(table, f"{header}{node}", layer, actions, instrument.model.shortest_interval)
 
 
 def bus_trigger(instrument: Instrument) -> Command:
@@ -84,7 +84,7 @@ def _run_commands(
 
 
 def _layer_commands(
-    table: ChannelTable, header: str, layer: str, actions: tuple[DeviceAction, ...]
+    table: ChannelTable, header: str, layer: str, actions: tuple[DeviceAction, ...], shortest: float
 ) -> Iterator[Command]:
     """Yield the settings of a layer; of both actions' together there is no query, as the two may differ."""
 
@@ -102,7 +102,7 @@ def _layer_commands(
         return lambda channel: getattr(chosen(channel)[0], name)
 
     delay = Number(0.0, LONGEST_TIME, 0.0, "S")
-    period = Number(SHORTEST_INTERVAL, LONGEST_TIME, SHORTEST_INTERVAL, "S")
+    period = Number(shortest, LONGEST_TIME, shortest, "S")
     settings = [
         table.number(f"{header}:COUNt", Count(), get("count"), put("count"), idle=True, write=_count),
         table.number(f"{header}:DELay", delay, get("delay"), put("delay"), idle=True),

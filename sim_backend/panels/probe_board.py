@@ -1,8 +1,9 @@
 """The virtual probe board: wire specification version 1, as an instrument answers it.
 
 `board_link` finds the frames, `board_session` keeps to at-most-once, `board_plans` decides on a request with the help
-of `board_checks`, `board_states` knows SAFE, IDLE and ARMED, `board_runs` carries lists out, `board_facts` holds
-figures. This file joins them: one request at a time, in the order of arrival, and what it costs on the link.
+of `board_checks`, `board_products` and `board_calibration`, `board_states` knows SAFE, IDLE and ARMED, `board_runs`
+carries lists out, `board_facts` holds figures. This file joins them: one request at a time, in the order of arrival,
+and what it costs on the link.
 """
 
 from __future__ import annotations
@@ -13,21 +14,23 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from labctl import messages
-from labctl.instruments import BoardStatus
-from labctl.wire import SESSIONLESS, ErrorCode, Frame, Kind, Opcode, encode_frame
+from labctl.instruments import BoardStatus, Feature, Trip
+from labctl.wire import SESSIONLESS, WHOLE_REQUEST, ErrorCode, Frame, Kind, Opcode, encode_frame
 from sim_backend.panel import Panel
 from sim_backend.panels import board_checks as checks
 from sim_backend.panels import board_facts as facts
+from sim_backend.panels.board_breaks import BrokenOff
 from sim_backend.panels.board_checks import Refusal
 from sim_backend.panels.board_link import Arrival, BoardConnection
 from sim_backend.panels.board_plans import BoardPlans
-from sim_backend.panels.board_runs import BoardRuns, BrokenOff
+from sim_backend.panels.board_runs import BoardRuns
 from sim_backend.panels.board_session import Session
 from sim_backend.panels.board_states import BoardStates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from labctl.instruments import Capabilities
     from sim_backend.world import World
 
 _U32 = 0xFFFF_FFFF
@@ -41,15 +44,21 @@ class ProbeBoardPanel(Panel):
 
     Whoever calls from inside the world's clock, while a request runs, is let wait; only SAFE is obeyed at once. Its
     answer still comes in order.
+
+    Args:
+        world: die, wiring, front end and clock.
+        name: in the bench file.
+        features: what the board has beyond reading and pulsing.
     """
 
     interruptible = True
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, features: Feature = facts.FEATURES) -> None:
         super().__init__(world, name)
+        self._features = features
         self._states = BoardStates(world)
         self._runs = BoardRuns(self._states)
-        self._plans = BoardPlans(self._states, self._runs)
+        self._plans = BoardPlans(self._states, self._runs, features)
         self._session = Session(world.counters.boot)
         self._waiting: deque[Arrival] = deque()
         self._busy = False
@@ -87,6 +96,30 @@ class ProbeBoardPanel(Panel):
             self._power_lost = True
         else:
             self._power_up()
+
+    def trip(self, cause: Trip, lasts: bool = False) -> None:
+        """Let a protection fire: what runs is broken off, and the board is safe.
+
+        Args:
+            cause: which.
+            lasts: CLEAR does not leave SAFE before `end_cause`.
+        """
+        if lasts:
+            self._states.lasting |= cause
+        self._runs.stop()
+        self._states.make_safe(cause)
+
+    def end_cause(self, cause: Trip) -> None:
+        """Let the cause of a trip be gone; the trip stays until it is cleared."""
+        self._states.lasting &= ~cause
+
+    def set_temperature(self, temperature: float) -> None:
+        """Warm the board up or let it cool down (degC); above its limit it trips, for as long as it is that hot."""
+        self._states.temperature = temperature
+        if temperature > facts.TEMPERATURE_MAX:
+            self.trip(Trip.OVER_TEMPERATURE, lasts=True)
+        else:
+            self.end_cause(Trip.OVER_TEMPERATURE)
 
     def _power_up(self) -> None:
         self._states.power_up()
@@ -163,7 +196,13 @@ class ProbeBoardPanel(Panel):
         except Refusal as refusal:
             return self._refused(frame, refusal)
         if kept is None:
-            reply, executed = self._carry_out(frame)
+            try:
+                reply, executed = self._carry_out(frame)
+            except BaseException as error:
+                # Whoever gets the exception, nothing of the request is ever done again: a repeat is answered.
+                self._states.make_safe()
+                self._session.keep(self._internal(frame, error), True)
+                raise
             self._session.keep(reply, executed)
         else:
             reply, executed = kept.reply, kept.executed
@@ -179,14 +218,20 @@ class ProbeBoardPanel(Panel):
             return self._refused(frame, refusal), False
         self._states.watchdog.hold()
         try:
-            return _encoded(frame, Kind.REPLY, plan.run()), True
+            with self._states.kept_safe():
+                return _encoded(frame, Kind.REPLY, plan.run()), True
         except BrokenOff as end:
             report = messages.ErrorReport(
-                ErrorCode.TRIPPED, end.entry, end.executed, self.world.counters.delivered, end.text, end.block
+                end.code, end.entry, end.executed, self.world.counters.delivered, end.text, end.block
             )
             return _encoded(frame, Kind.ERROR, messages.pack_error(report)), True
         finally:
             self._states.watchdog.release()
+
+    def _internal(self, frame: Frame, error: BaseException) -> bytes:
+        text = f"the twin broke off: {error or type(error).__name__}"
+        report = messages.ErrorReport(ErrorCode.INTERNAL, WHOLE_REQUEST, 0, self.world.counters.delivered, text)
+        return _encoded(frame, Kind.ERROR, messages.pack_error(report))
 
     def _refused(self, frame: Frame, refusal: Refusal) -> bytes:
         report = messages.ErrorReport(refusal.code, refusal.entry, 0, self.world.counters.delivered, refusal.text)
@@ -202,12 +247,15 @@ class ProbeBoardPanel(Panel):
                 serial = f"TWIN-{self.name}".replace(",", " ")
                 return f"{facts.VENDOR},{facts.MODEL},{serial},{facts.FIRMWARE}".encode()
             case Opcode.CAPABILITIES:
-                return messages.pack_capabilities(facts.capabilities(self.world.die.rows, self.world.die.columns))
+                return messages.pack_capabilities(self._able())
             case Opcode.STATUS:
                 return messages.pack_status(self._status())
             case _:
                 self._states.make_safe()
                 return b""
+
+    def _able(self) -> Capabilities:
+        return facts.capabilities(self.world.die.rows, self.world.die.columns, self._features)
 
     def _status(self) -> BoardStatus:
         return BoardStatus(
@@ -215,7 +263,7 @@ class ProbeBoardPanel(Panel):
             trips=self._states.trips,
             delivered=self.world.counters.delivered,
             boot=self.world.counters.boot,
-            temperature=facts.TEMPERATURE,
+            temperature=self._states.temperature,
             bad_frames=self._bad_frames,
             time=self.world.clock.now() - self._powered_at,
         )

@@ -44,6 +44,7 @@ TEXTS: Final[dict[int, str]] = {
     -223: "Too much data",
     -224: "Illegal parameter value",
     -230: "Data corrupt or stale",
+    -310: "System error",
     -350: "Queue overflow",
     -363: "Input buffer overrun",
     -410: "Query INTERRUPTED",

@@ -26,6 +26,8 @@ class TokenKind(Enum):
     WORD = auto()
     STRING = auto()
     EXPRESSION = auto()
+    OMITTED = auto()
+    """Nothing behind a comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,14 @@ def parse_unit(text: str) -> Unit:
     if any(len(node) > LONGEST_MNEMONIC for node in nodes):
         raise ScpiError(-112)
     rest = rest.strip()
-    tokens = tuple(parse_token(piece.strip()) for piece in _split(rest, ",")) if rest else ()
+    tokens = tuple(map(_parse_piece, _split(rest, ","))) if rest else ()
     return Unit(nodes, text.startswith(":"), query, tokens)
+
+
+def _parse_piece(piece: str) -> Token:
+    """Return the parameter between two commas, or that there is none."""
+    text = piece.strip()
+    return parse_token(text) if text else Token(TokenKind.OMITTED, "")
 
 
 def parse_token(text: str) -> Token:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sim_backend.panel import Panel
+from sim_backend.panels.host_link import HostLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sim_backend.panels.scpi import FrontEnd
     from sim_backend.world import World
-
-LONGEST_MESSAGE: Final = 64 * 1024
-"""Bytes of a message that fit into the input buffer; an assumption, no manual gives the figure."""
 
 
 class ScpiPanel(Panel):
@@ -58,9 +56,21 @@ class ScpiPanel(Panel):
         """Obey one message; return its reply without the newline, None if it has none."""
         return self._front_end.execute(message)
 
+    def answer(self, message: str) -> list[bytes]:
+        """Obey one message; return its reply, if it has one, with its newline."""
+        reply = self.execute(message)
+        return [] if reply is None else [reply + b"\n"]
+
+    def forget(self) -> None:
+        """Nothing of an incomplete message is kept beside the input buffer."""
+
     def overrun(self) -> None:
         """Note that a message did not fit into an input buffer."""
         self._front_end.status.report(-363)
+
+    def fail(self) -> None:
+        """Note that a message could not be carried out; its query gets no answer."""
+        self._front_end.status.report(-310)
 
     @abstractmethod
     def _switch_on(self) -> FrontEnd:
@@ -69,55 +79,3 @@ class ScpiPanel(Panel):
     @abstractmethod
     def _switch_off(self) -> None:
         """Stop whatever the instrument is doing."""
-
-
-class HostLink:
-    """One host's connection to a panel: its input buffer, and where its replies go.
-
-    Args:
-        panel: whose.
-        deliver: gets each reply.
-    """
-
-    def __init__(self, panel: ScpiPanel, deliver: Callable[[bytes], None] | None = None) -> None:
-        self._panel = panel
-        self._deliver = deliver
-        self._input = bytearray()
-        self._overrun = False
-
-    def receive(self, data: bytes, end: bool, /) -> None:
-        """Take bytes, cut anywhere, and deliver the replies that they complete."""
-        for reply in self.read(data, end):
-            if self._deliver is not None:
-                self._deliver(reply)
-
-    def read(self, data: bytes, end: bool) -> list[bytes]:
-        """Take bytes, cut anywhere, and return the replies that they complete."""
-        *whole, rest = data.split(b"\n")
-        replies: list[bytes] = []
-        for piece in whole:
-            self._take(piece)
-            replies += self._finish()
-        self._take(rest)
-        return replies + self._finish() if end else replies
-
-    def reset(self) -> None:
-        """Forget a half-received message."""
-        self._input.clear()
-        self._overrun = False
-
-    def _take(self, piece: bytes) -> None:
-        """Put bytes into the input buffer; what does not fit is dropped, and reported once a message."""
-        room = LONGEST_MESSAGE - len(self._input)
-        self._input += piece[:room]
-        if len(piece) > room and not self._overrun:
-            self._overrun = True
-            self._panel.overrun()
-
-    def _finish(self) -> list[bytes]:
-        """Let the panel obey the message in the input buffer."""
-        message, overrun = self._input.decode("latin-1"), self._overrun
-        self.reset()
-        # A message that lost its tail is not obeyed at all: half of it might switch something on.
-        reply = None if overrun else self._panel.execute(message)
-        return [] if reply is None else [reply + b"\n"]

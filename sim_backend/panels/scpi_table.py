@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sim_backend.panels.scpi_errors import ScpiError
-from sim_backend.panels.scpi_grammar import short_form
+from sim_backend.panels.scpi_grammar import TokenKind, short_form
 from sim_backend.panels.scpi_parameters import Arguments
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sim_backend.panels.scpi_grammar import Token
     from sim_backend.panels.scpi_parameters import Parameter
 
-_ITEM: Final = re.compile(r"(\[)?:([A-Za-z]+\d*)(?:\[(\d+(?:\|\d+)*)\])?(\])?")
+_ITEM: Final = re.compile(r"(\[)?:([A-Za-z][A-Za-z0-9]*)(?:\[(\d+(?:\|\d+)*)\])?(\])?")
 
 Reply = str | bytes
 """What a query answers: text, or bytes of a block."""
@@ -31,11 +31,13 @@ class Signature:
         parameters: one type for each place.
         required: how many must be sent.
         repeated: how many times the last one may be sent at most.
+        omissible: nothing behind the last comma is a parameter that was not sent; else it is one that is missing.
     """
 
     parameters: tuple[Parameter, ...] = ()
     required: int = 0
     repeated: int = 1
+    omissible: bool = False
 
     def parse(self, tokens: Sequence[Token], suffixes: tuple[int, ...]) -> Arguments:
         """Return the checked parameters.
@@ -43,7 +45,9 @@ class Signature:
         Raises:
             ScpiError: -108 if there are too many, -109 if one is missing, or what a parameter's type says.
         """
-        if len(tokens) < self.required:
+        if self.omissible and tokens and tokens[-1].kind is TokenKind.OMITTED:
+            tokens = tokens[:-1]
+        if len(tokens) < self.required or any(token.kind is TokenKind.OMITTED for token in tokens):
             raise ScpiError(-109)
         if not self.parameters and tokens:
             raise ScpiError(-108)

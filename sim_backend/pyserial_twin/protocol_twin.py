@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import serial
 from serial import PortNotOpenError, SerialBase, SerialException
 
-from sim_backend.links import link_to
+from sim_backend.links import is_lost, link_to
 
 if TYPE_CHECKING:
     from sim_backend.links import Link
@@ -59,7 +59,7 @@ class Serial(SerialBase):
         """Connect to the panel that the port names.
 
         Raises:
-            SerialException: if the port is open already, or there is no such instrument.
+            SerialException: if the port is open already, there is no such instrument, or its link is gone.
         """
         if self.is_open:
             raise SerialException("Port is already open.")
@@ -67,7 +67,10 @@ class Serial(SerialBase):
         self._clock = panel.world.clock
         # A buffer of its own for each link: what a link of before still brings is lost.
         self._input = bytearray()
-        self._link = link_to(panel, self._input.extend)
+        link = link_to(panel, self._input.extend)
+        if is_lost(link):
+            raise SerialException(f"could not open port {self.port!r}: the device is not there")
+        self._link = link
         self.is_open = True
 
     def close(self) -> None:
@@ -91,11 +94,15 @@ class Serial(SerialBase):
         """Return up to `size` bytes; less only when the time-out has passed on the twin's clock.
 
         Raises:
-            SerialException: if there is no time-out and bytes are missing: nothing would ever end the wait.
+            SerialException: if there is no time-out and bytes are missing: nothing would ever end the wait; or if the
+                link is gone.
         """
         self._opened()
         if len(self._input) < size:
+            self._check_link()
             self._wait()
+            if not self._input:
+                self._check_link()
         data = bytes(self._input[:size])
         del self._input[:size]
         return data
@@ -103,6 +110,7 @@ class Serial(SerialBase):
     def write(self, b: Any, /) -> int:
         """Send bytes; the instrument has taken them when this returns."""
         link, data = self._opened(), bytes(memoryview(b))
+        self._check_link()
         link.receive(data, False)
         return len(data)
 
@@ -138,6 +146,10 @@ class Serial(SerialBase):
     def cd(self) -> bool:
         """Carrier Detect."""
         return self.is_open
+
+    def _check_link(self) -> None:
+        if is_lost(self._opened()):
+            raise SerialException("the device is gone")
 
     def _opened(self) -> Link:
         if self._link is None:

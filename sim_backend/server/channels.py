@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
 from typing import Final, Protocol, TypeAlias
@@ -12,6 +13,9 @@ from sim_backend.server.bounds import PIECE
 Bytes: TypeAlias = bytes | bytearray | memoryview
 _SEND_BUFFER: Final = 1 << 18
 """Bytes that the system keeps for a host that does not read; left alone, it keeps megabytes."""
+
+_OWNER_ONLY: Final = 0o600
+"""Mode of a terminal's device file: the system lets a group write to terminals, for messages between users."""
 
 
 class Channel(Protocol):
@@ -36,6 +40,10 @@ class Channel(Protocol):
         Raises:
             OSError: if the host is gone.
         """
+        ...
+
+    def hung_up(self) -> bool:
+        """Return whether the host is known to send nothing more, though bytes of its may wait to be received."""
         ...
 
     def close(self) -> None:
@@ -76,6 +84,15 @@ class SocketChannel:
         except (BlockingIOError, InterruptedError):
             return 0
 
+    def hung_up(self) -> bool:
+        """Return whether the host has hung up, where the system tells while bytes wait."""
+        if sys.platform == "win32":
+            return False
+        ends = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
+        poll = select.poll()
+        poll.register(self._socket, ends)
+        return any(found & ends for _, found in poll.poll(0))
+
 
 if sys.platform != "win32":
     import tty
@@ -92,6 +109,7 @@ if sys.platform != "win32":
         def __init__(self) -> None:
             self._master, self._slave = os.openpty()
             tty.setraw(self._slave)
+            os.fchmod(self._slave, _OWNER_ONLY)
             os.set_blocking(self._master, False)
             self.name = os.ttyname(self._slave)
 
@@ -112,6 +130,10 @@ if sys.platform != "win32":
                 return os.write(self._master, data)
             except (BlockingIOError, InterruptedError):
                 return 0
+
+        def hung_up(self) -> bool:
+            """Return False: hosts come and go."""
+            return False
 
         def close(self) -> None:
             """Take the terminal away."""

@@ -55,6 +55,7 @@ def write_client_bench(
         data["instruments"][name]["address"] = address
     if twin:
         data["twin"] = {**data.get("twin", {}), **twin}
+    data["bench"].pop("clock", None)  # the served file may be one that a twin wrote for its clients
     if hurries:
         data["bench"]["clock"] = "operations"
     lines = [f"{_MARK}: its instruments as long as it serves (process {os.getpid()}).", *to_toml(data)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Final
 
+from sim_backend.server.bounds import PIECE_COST
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from selectors import BaseSelector
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from sim_backend.links import Link
     from sim_backend.server.bounds import Bounds
     from sim_backend.server.channels import Channel
+    from sim_backend.server.tokens import Lock
 
 _BROWSERS: Final = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"CONNECT ")
 """What a web page can make a browser send to a loopback port begins with one of these; no instrument's message does."""
@@ -27,6 +30,7 @@ class Host:
         take: called as `take(host, data)` with what the host sends.
         gone: called once when the connection is closed.
         now: the time on the wall (s).
+        lock: what the host must open first; None: nothing.
     """
 
     def __init__(
@@ -37,7 +41,9 @@ class Host:
         take: Callable[[Host, bytes], None],
         gone: Callable[[Host], None],
         now: Callable[[], float],
+        lock: Lock | None = None,
     ) -> None:
+        self._lock = lock
         self._channel = channel
         self._selector = selector
         self._bounds = bounds
@@ -65,6 +71,27 @@ class Host:
     def ended(self) -> bool:
         """Whether nothing more comes from the host; what came may still be obeyed and answered."""
         return self._ended
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether the host must still say the token."""
+        return self._lock is not None
+
+    @property
+    def obeyed_all(self) -> bool:
+        """Whether all that came from the host has been obeyed; answers may still wait for it."""
+        return self._ahead == 0
+
+    @property
+    def is_too_far_ahead(self) -> bool:
+        """Whether the host has sent so much that is not obeyed that nothing more is taken from it."""
+        return self._ahead > self._bounds.ahead
+
+    def look_for_end(self) -> None:
+        """Notice that a host which is far ahead has hung up; what it sent and was not taken is lost."""
+        if self._open and not self._ended and self._channel.hung_up():
+            self._ended = True
+            self._go_on()
 
     def deliver(self, data: bytes) -> None:
         """Send an answer, or as much of it as there is room for; the rest follows as the host reads."""
@@ -108,13 +135,31 @@ class Host:
         if self._unheard and not self.lasts and data.startswith(_BROWSERS):
             data = b""
         self._unheard = False
+        if data and self._lock is not None:
+            data = self._unlocked(data, self._lock)
+            if data is None:
+                return
         if not data:
             self._ended = True
             self._go_on()
             return
-        self._ahead += len(data)
+        self._ahead += len(data) + PIECE_COST
         self._watch()
         self._take(self, data)
+
+    def arrived(self) -> None:
+        """Note that a piece is no longer under way."""
+        self.obeyed(PIECE_COST)
+
+    def _unlocked(self, data: bytes, lock: Lock) -> bytes | None:
+        """Return what the host sends behind the token, None while there is nothing; a wrong token is the end."""
+        try:
+            rest = lock.open_with(data)
+        except PermissionError:
+            return b""
+        if rest is not None:
+            self._lock = None
+        return rest or None
 
     def _flush(self) -> None:
         try:
@@ -138,7 +183,7 @@ class Host:
         """Tell the selector what to wait for."""
         events = 0
         if self._open:
-            reading = not self._ended and self._ahead <= self._bounds.ahead
+            reading = not self._ended and not self.is_too_far_ahead
             events = (EVENT_READ if reading else 0) | (EVENT_WRITE if self._outbox else 0)
         if events == self._events:
             return

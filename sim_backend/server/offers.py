@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from labctl.console import complain
 from labctl.errors import LinkError
-from sim_backend.links import link_to
+from sim_backend.links import undisturbed_link_to
 from sim_backend.panels import board_facts
 from sim_backend.panels.probe_board import ProbeBoardPanel
 from sim_backend.server.channels import open_terminal
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 _ANYWHERE: Final = ("", "0.0.0.0")  # noqa: S104 (compared, never bound by default)
+
+_RECEIVE_BUFFER: Final = 1 << 16
+"""Bytes that the system keeps of what a host sends ahead; left alone, it keeps megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +44,39 @@ class Offer:
     others: tuple[str, ...]
 
 
-def offer(loop: Loop, panel: Panel, driver: str, host: str = LOOPBACK, port: int = 0, latency: float = 0.0) -> Offer:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an instrument is served.
+
+    Args:
+        host: the address to listen at.
+        port: on TCP; 0: a free one.
+        latency: what each message to it takes on its way (s).
+        token: what hosts on TCP must send first; empty: nothing.
+    """
+
+    host: str = LOOPBACK
+    port: int = 0
+    latency: float = 0.0
+    token: bytes = b""
+
+
+def offer(loop: Loop, panel: Panel, driver: str, terms: Terms = Terms()) -> Offer:
     """Begin to serve an instrument; everything listens when this returns.
 
     Args:
         loop: serves it.
         panel: the instrument.
         driver: that speaks to it.
-        host: the address to listen at.
-        port: on TCP; 0: a free one.
-        latency: what each message to it takes on its way (s).
+        terms: how.
 
     Raises:
         LinkError: if the port cannot be had.
     """
-    listener = _listener(host, port, panel.name)
-    instrument = loop.add(panel, latency)
+    listener = _listener(terms.host, terms.port, panel.name)
+    instrument = loop.add(panel, terms.latency, terms.token)
     loop.listen(instrument, listener)
-    number, reached = listener.getsockname()[1], socket.gethostname() if host in _ANYWHERE else host
+    number, reached = listener.getsockname()[1], socket.gethostname() if terms.host in _ANYWHERE else terms.host
     is_board = isinstance(panel, ProbeBoardPanel)
     resource = f"socket://{reached}:{number}" if is_board else f"TCPIP0::{reached}::{number}::SOCKET"
     device = _terminal(instrument)
@@ -68,10 +86,12 @@ def offer(loop: Loop, panel: Panel, driver: str, host: str = LOOPBACK, port: int
 
 def _listener(host: str, port: int, name: str) -> socket.socket:
     try:
-        return socket.create_server((host, port))
+        listener = socket.create_server((host, port))
     except (OSError, OverflowError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise LinkError(f"cannot serve {name} at {host}:{port}: {reason}; name another --host or --port") from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    return listener
 
 
 def _terminal(instrument: ServedInstrument) -> str | None:
@@ -91,6 +111,6 @@ def _terminal(instrument: ServedInstrument) -> str | None:
 def _model(panel: Panel) -> str:
     """Return what an instrument calls its model; "" if it does not answer in text."""
     replies: list[bytes] = []
-    link_to(panel, replies.append).receive(b"*IDN?\n", False)
+    undisturbed_link_to(panel, replies.append).receive(b"*IDN?\n", False)
     fields = b"".join(replies).decode("ascii", "replace").split(",")
     return fields[1].strip().removeprefix("MODEL ") if len(fields) == 4 else ""

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from labctl.backend import BackendOptions
-from labctl.engine import RunRequest, Watcher, run
+from labctl.engine import Watcher, run
 from labctl.levels import LEVELS, LevelScale
+from labctl.plan import RunRequest
 from labctl.run_reader import RunReader
 from sim_backend.audit import join
 from sim_backend.audit_report import TRUTH, claims

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivers.keithley_2450_language import SWITCH_OFF
 from labctl.errors import LinkError, RefusedError, SettingError
 from labctl.instruments import Identity, OffMode, SourceSetup
 
@@ -180,8 +181,28 @@ def test_what_the_instrument_has_not_is_refused_before_a_byte_leaves(smu: Keithl
 @pytest.mark.parametrize("language", ["TSP", "SCPI2400"])
 def test_another_language_is_refused_with_what_to_do(smu: Keithley2450, wire: Wire, language: str) -> None:
     wire.say(f"*LANG? -> {language}")
-    with pytest.raises(SettingError, match=rf"speaks {language}; send it '\*LANG SCPI', switch it off and on"):
+    if language == "TSP":
+        wire.say("*LANG? -> TSP", f"{SWITCH_OFF} -> smu.OFF")
+    with pytest.raises(
+        SettingError, match=rf"answered with '{language}': send it '\*LANG SCPI', switch it off and on"
+    ) as it:
         smu.configure(SETUP)
+    assert "may be on" not in str(it.value)
+
+
+@pytest.mark.parametrize("reply", ["smu.ON", "nil", "1"])
+def test_an_instrument_in_tsp_that_stays_on_is_told(smu: Keithley2450, wire: Wire, reply: str) -> None:
+    wire.say("*LANG? -> TSP", "*LANG? -> TSP", f"{SWITCH_OFF} -> {reply}")
+    with pytest.raises(SettingError, match="its output may be on"):
+        smu.configure(SETUP)
+
+
+def test_make_safe_switches_off_in_tsp_too(smu: Keithley2450, wire: Wire) -> None:
+    for first in (101, 103):
+        wire.say(*SHUT_DOWN)
+        wire.say_token(first, answered=False)
+    wire.say("*LANG? -> TSP", f"{SWITCH_OFF} -> smu.OFF")
+    smu.make_safe()
 
 
 def test_an_output_that_stays_on_ends_the_configuration_before_the_reset(smu: Keithley2450, wire: Wire) -> None:
@@ -217,14 +238,31 @@ def test_a_setting_that_reads_back_as_another_is_an_error(smu: Keithley2450, wir
 
 def test_a_refused_setting_is_told_in_the_instruments_words(smu: Keithley2450, wire: Wire) -> None:
     say_configuration(wire, '-222,"Parameter data out of range;1;2026/11/21 12:00"', '-113,"Undefined header;1;x"')
-    with pytest.raises(RefusedError, match=r"-222 Parameter data out of range; -113 Undefined header$"):
+    wire.say(*CHECKS[:7], ":SOUR:VOLT:ILIM? -> 1.050000E-04", *CHECKS[8:-1])
+    with pytest.raises(
+        RefusedError, match=r"-222 Parameter data out of range; -113 Undefined header; the current limit was set to"
+    ):
         smu.configure(SETUP)
 
 
-def test_a_level_within_the_range_is_one_line(ready: Keithley2450, wire: Wire) -> None:
-    wire.say(":SOUR:VOLT 0.2", ":SOUR:VOLT -2", ":SOUR:VOLT 0.123456789")
-    for voltage in (0.2, -2.0, 0.123456789):
+def test_a_level_within_the_range_is_set_and_read_back(ready: Keithley2450, wire: Wire) -> None:
+    wire.say(":SOUR:VOLT 0.2", ":SOUR:VOLT? -> 0.2", ":SOUR:VOLT -1.99", ":SOUR:VOLT? -> -1.990000E+00")
+    wire.say(":SOUR:VOLT 0.123456789", ":SOUR:VOLT? -> 0.1235")
+    for voltage in (0.2, -1.99, 0.123456789):
         ready.source(voltage)
+
+
+def test_a_level_that_is_clamped_is_told_with_the_reason(ready: Keithley2450, wire: Wire) -> None:
+    wire.say(":SOUR:VOLT 1.5", ":SOUR:VOLT? -> 1.2", ':SYST:ERR? -> 5074,"Clamped;2;x"', f":SYST:ERR? -> {NO_ERROR}")
+    with pytest.raises(RefusedError, match=r"':SOUR:VOLT 1.5', ':SOUR:VOLT\?' was answered with '1.2'\): 5074 Clamped"):
+        ready.source(1.5)
+
+
+def test_a_level_that_the_protection_would_clamp_is_refused_before_a_byte_leaves(ready: Keithley2450) -> None:
+    with pytest.raises(SettingError, match="over-voltage protection of 2 V"):
+        ready.source(-2.0)
+    with pytest.raises(SettingError, match="over-voltage protection of 2 V"):
+        ready.sweep([0.0, 2.0])
 
 
 @pytest.mark.parametrize("voltage", [2.01, -2.01, math.nan, math.inf])
@@ -259,7 +297,14 @@ def test_a_limit_that_changed_since_keeps_the_output_off(ready: Keithley2450, wi
 def test_an_output_that_stays_off_is_told_with_the_reason(ready: Keithley2450, wire: Wire) -> None:
     wire.say(":SOUR:VOLT:ILIM? -> 0.015", ":OUTP 1", ":OUTP? -> 0")
     wire.say(':SYST:ERR? -> 5066,"Interlock;1;x"', f":SYST:ERR? -> {NO_ERROR}")
-    with pytest.raises(RefusedError, match="stays off: 5066 Interlock"):
+    wire.say(":OUTP:INT:TRIP? -> 1")
+    with pytest.raises(RefusedError, match=r"stays off after ':OUTP 1': 5066 Interlock$"):
+        ready.output_on()
+
+
+def test_trap_the_interlock_query_answers_0_where_it_is_open(ready: Keithley2450, wire: Wire) -> None:
+    wire.say(":SOUR:VOLT:ILIM? -> 0.015", ":OUTP 1", ":OUTP? -> 0", f":SYST:ERR? -> {NO_ERROR}", ":OUTP:INT:TRIP? -> 0")
+    with pytest.raises(RefusedError, match=r"the interlock is open, .*':OUTP:INT:TRIP\?' was answered with '0'"):
         ready.output_on()
 
 
@@ -313,6 +358,7 @@ def test_make_safe_ends_what_was_configured(ready: Keithley2450, wire: Wire) -> 
 
 def test_make_safe_tells_if_the_output_stays_on(smu: Keithley2450, wire: Wire) -> None:
     wire.say_safe(101, output="1")
+    wire.say("*LANG? -> SCPI")
     with pytest.raises(LinkError, match="its output may be on"):
         smu.make_safe()
 
@@ -328,5 +374,6 @@ def test_make_safe_of_a_silent_instrument_is_an_error(smu: Keithley2450, wire: W
     for first in (101, 103):
         wire.say(*SHUT_DOWN)
         wire.say_token(first, answered=False)
+    wire.say("*LANG?")
     with pytest.raises(LinkError, match="its output may be on"):
         smu.make_safe()

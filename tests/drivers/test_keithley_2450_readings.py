@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from tests.drivers.conftest import FakeClock, Wire
 
 NO_ERROR = '0,"No error;0;0 0"'
-READ = ':READ? "defbuffer1",SOUR,READ,REL,SOURSTAT'
+WHAT = '"defbuffer1",SOUR,READ,REL,SOURSTAT'
+READ = f":READ? {WHAT};:FETC? {WHAT}"
+
+
+def say_reading(wire: Wire, reply: str) -> None:
+    """Expect a measurement, whose answer says everything twice."""
+    wire.say(f"{READ} -> {reply};{reply}")
 
 
 def test_a_reading_carries_its_compliance(ready: Keithley2450, wire: Wire) -> None:
-    wire.say(f"{READ} -> 2.000012E-01,7.143000E-05,1.250000E+00,136")
+    say_reading(wire, "2.000012E-01,7.143000E-05,1.250000E+00,136")
     reading = ready.measure()
     assert (reading.voltage, reading.current, reading.time) == (0.2000012, 7.143e-5, 1.25)
     assert not reading.in_compliance
@@ -30,13 +36,13 @@ def test_a_reading_carries_its_compliance(ready: Keithley2450, wire: Wire) -> No
 
 @pytest.mark.parametrize("status", ["168", "1.680000E+02", "140"])
 def test_a_limited_source_is_in_compliance(ready: Keithley2450, wire: Wire, status: str) -> None:
-    wire.say(f"{READ} -> 1.2E-01, 1.5E-02, 0.0, {status}")
+    say_reading(wire, f"1.2E-01, 1.5E-02, 0.0, {status}")
     assert ready.measure().in_compliance
 
 
 @pytest.mark.parametrize("overflow", ["9.900000E+37", "-9.900000E+37", "+9.9E37"])
 def test_an_overrange_is_never_a_number(ready: Keithley2450, wire: Wire, overflow: str) -> None:
-    wire.say(f"{READ} -> 2.0E-01,{overflow},0.0,136")
+    say_reading(wire, f"2.0E-01,{overflow},0.0,136")
     reading = ready.measure()
     assert reading.overrange
     assert math.isnan(reading.current)
@@ -44,19 +50,19 @@ def test_an_overrange_is_never_a_number(ready: Keithley2450, wire: Wire, overflo
 
 
 def test_a_source_readback_overrange_is_never_a_number(ready: Keithley2450, wire: Wire) -> None:
-    wire.say(f"{READ} -> 9.9E37,1.0E-06,0.0,136")
+    say_reading(wire, "9.9E37,1.0E-06,0.0,136")
     assert math.isnan(ready.measure().voltage)
 
 
 def test_no_reading_is_an_error(ready: Keithley2450, wire: Wire) -> None:
-    wire.say(f"{READ} -> 2.0E-01,9.910000E+37,0.0,136")
+    say_reading(wire, "2.0E-01,9.910000E+37,0.0,136")
     with pytest.raises(RefusedError, match="no reading"):
         ready.measure()
 
 
 @pytest.mark.parametrize(("status", "cause"), [("8", "output was off"), ("152", "too hot")])
 def test_an_output_that_dropped_is_told(ready: Keithley2450, wire: Wire, status: str, cause: str) -> None:
-    wire.say(f"{READ} -> 0.0,1.0E-12,3.0,{status}")
+    say_reading(wire, f"0.0,1.0E-12,3.0,{status}")
     with pytest.raises(TrippedError, match=cause):
         ready.measure()
 
@@ -65,9 +71,30 @@ def test_an_output_that_dropped_is_told(ready: Keithley2450, wire: Wire, status:
     "reply", ["", "1.0", "0.2,1e-6,0.1", "0.2,1e-6,0.1,136,5", "0.2,x,0.1,136", "a,b,c,d", "0.2,1e-6,0.1,9.9E37"]
 )
 def test_garbage_is_not_a_reading(ready: Keithley2450, wire: Wire, reply: str) -> None:
-    wire.say(f"{READ} -> {reply}")
-    with pytest.raises(LinkError, match=re.escape("':READ? \"defbuffer1\",SOUR,READ,REL,SOURSTAT' was answered with")):
+    say_reading(wire, reply)
+    with pytest.raises(LinkError, match=re.escape(f"{READ!r} was answered with")):
         ready.measure()
+
+
+@pytest.mark.parametrize(
+    "second", ["", ";", ";2.0E-01,1.5E-02,0.0,13", ";2.0E-01,1.5E-02,0.0", ";2.0E-01,1.5E-02,0.0,136;1"]
+)
+def test_a_reading_that_is_not_the_same_twice_is_damaged(ready: Keithley2450, wire: Wire, second: str) -> None:
+    wire.say(f"{READ} -> 2.0E-01,1.5E-02,0.0,136{second}")
+    with pytest.raises(LinkError, match="was answered with"):
+        ready.measure()
+
+
+@pytest.mark.parametrize("tag", ["2", "", "x", "11", "9.9E37"])
+def test_an_answer_to_another_question_is_not_a_reading(ready: Keithley2450, wire: Wire, tag: str) -> None:
+    tagged = f"*ESE 2;*ESE?;{READ}"  # the first number went to the error queue
+    reply = "2.0E-01,1.5E-02,0.0,136"
+    wire.say(f"{tagged} -> {tag};{reply};{reply}")
+    if tag == "2":
+        assert ready.measure().current == 1.5e-2
+    else:
+        with pytest.raises(LinkError, match="was answered with"):
+            ready.measure()
 
 
 LIST = ":SOUR:LIST:VOLT 0,0.5,-1"
@@ -81,7 +108,8 @@ def say_readout(wire: Wire, rows: list[tuple[float, float, float]], statuses: st
     what = f':TRAC:DATA? 1,{len(rows)},"defbuffer2"'
     wire.say("*OPC? -> 1", ":SOUR:VOLT 0", ":FORM REAL")
     wire.say_bytes(f"{what},SOUR,READ,REL", data)
-    wire.say(":FORM ASC", f"{what},SOURSTAT -> {statuses}")
+    query = f"{what},SOURSTAT"
+    wire.say(":FORM ASC", f"{query};{query} -> {statuses};{statuses}")
 
 
 ROWS = [(0.0, 1e-12, 0.0), (0.5, 1.5e-2, 0.02), (-1.0, -9.9e37, 0.04)]

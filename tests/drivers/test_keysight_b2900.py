@@ -25,6 +25,7 @@ DUAL = "Keysight Technologies,B2912A,MY51143745,3.4.2011.5100"
 SINGLE = "Agilent Technologies,B2901A,MY51140001,2.1.1225.3414"
 SHUT_DOWN = (":ABOR (@1)", ":ABOR (@1)", ":SOUR1:VOLT 0", ":OUTP1 0")
 SETUP = SourceSetup(voltage=1.3, current_limit=0.015)
+TIMER = (":SYST:TIME:TIM:COUN:RES:AUTO 0", ":SYST:TIME:TIM:COUN:RES")
 
 SETTINGS = (
     ":OUTP1:ON:AUTO 0",
@@ -79,7 +80,7 @@ def say_configuration(wire: Wire, *errors: str, settings: Iterable[str] = SETTIN
     """Expect the exchange that applies settings, up to its read-back."""
     wire.say(f"*IDN? -> {DUAL}")
     say_safe(wire, 101)
-    wire.say("*RST", "*CLS", "*OPC? -> 1", *settings, ":SYST:TIME:TIM:COUN:RES")
+    wire.say("*RST", "*CLS", "*OPC? -> 1", *settings, *TIMER)
     wire.say(*(f":SYST:ERR? -> {error}" for error in (*errors, NO_ERROR)))
 
 
@@ -308,7 +309,10 @@ def test_a_setting_that_is_answered_with_nonsense_is_a_link_error(smu: KeysightB
 
 def test_a_refused_setting_is_told_in_the_instruments_words(smu: KeysightB2900, wire: Wire) -> None:
     say_configuration(wire, '-222,"Data out of range"', '-113,"Undefined header"')
-    with pytest.raises(RefusedError, match=r"-222 Data out of range; -113 Undefined header$"):
+    wire.say(*(":SENS1:CURR:PROT? -> 1E-4" if "CURR:PROT" in line else line for line in CHECKS[:-1]))
+    with pytest.raises(
+        RefusedError, match=r"-222 Data out of range; -113 Undefined header; the current limit was set to"
+    ):
         smu.configure(SETUP)
 
 

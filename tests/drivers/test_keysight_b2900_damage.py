@@ -46,6 +46,8 @@ NOT_DIGITS = st.integers(0, 255).filter(lambda byte: bytes([byte]) not in b"0123
 class OneReply:
     """A channel that answers every query with the same bytes, tokens aside."""
 
+    timeout = 3000.0
+
     def __init__(self, reply: bytes) -> None:
         self._reply = reply
         self._output = b""

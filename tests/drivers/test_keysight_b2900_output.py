@@ -52,8 +52,9 @@ def ready(smu: KeysightB2900, wire: Wire) -> KeysightB2900:
     return set_up(smu, wire)
 
 
-def test_a_level_within_the_range_is_one_line(ready: KeysightB2900, wire: Wire) -> None:
-    wire.say(":SOUR1:VOLT 0.2", ":SOUR1:VOLT -2", ":SOUR1:VOLT 0.123456789")
+def test_a_level_within_the_range_is_set_and_read_back(ready: KeysightB2900, wire: Wire) -> None:
+    for sent, held in (("0.2", "+2.000000E-01"), ("-2", "-2.000000E+00"), ("0.123456789", "+1.234568E-01")):
+        wire.say(f":SOUR1:VOLT {sent}", f":SOUR1:VOLT? -> {held}")
     for voltage in (0.2, -2.0, 0.123456789):
         ready.source(voltage)
 
@@ -72,9 +73,9 @@ def test_nothing_is_done_before_it_is_configured(smu: KeysightB2900) -> None:
 
 def test_trap_the_interlock_query_answers_1_where_it_is_open(smu: KeysightB2900, wire: Wire) -> None:
     set_up(smu, wire, SourceSetup(100.0, 1e-3))
-    wire.say(":SYST:INT:TRIP? -> 0", ":SOUR1:VOLT 100")
+    wire.say(":SYST:INT:TRIP? -> 0", ":SOUR1:VOLT 100", ":SOUR1:VOLT? -> 100")
     smu.source(100.0)
-    wire.say(":SOUR1:VOLT 42")  # no interlock needed, so none is asked for
+    wire.say(":SOUR1:VOLT 42", ":SOUR1:VOLT? -> 42")  # no interlock needed, so none is asked for
     smu.source(42.0)
     wire.say(":SYST:INT:TRIP? -> 1")
     told = re.escape(f"smu at {ADDRESS}: the interlock is open (':SYST:INT:TRIP?' was answered with '1')")
@@ -112,7 +113,7 @@ def test_output_on_refuses_a_limit_that_somebody_changed(ready: KeysightB2900, w
 def test_an_output_that_stays_off_is_told(ready: KeysightB2900, wire: Wire) -> None:
     wire.say(":SENS1:CURR:PROT? -> 0.015", ":OUTP1 1", ":OUTP1? -> 0")
     wire.say(':SYST:ERR? -> +221,"Interlock open"', f":SYST:ERR? -> {NO_ERROR}")
-    with pytest.raises(RefusedError, match=r"smu at .*: the output stays off: 221 Interlock open$"):
+    with pytest.raises(RefusedError, match=r"smu at .*: the output stays off after ':OUTP1 1': 221 Interlock open$"):
         ready.output_on()
     wire.say(":SENS1:CURR:PROT? -> 0.015", ":OUTP1 1", ":OUTP1? -> 0", f":SYST:ERR? -> {NO_ERROR}")
     with pytest.raises(RefusedError, match="no error is given; check interlock"):

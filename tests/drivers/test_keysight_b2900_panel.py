@@ -133,6 +133,14 @@ def test_time_counts_from_the_first_reading(on: KeysightB2900, bench: Bench) -> 
     assert on.measure().time == pytest.approx(2.0, abs=0.2)
 
 
+def test_a_sweep_between_two_readings_does_not_set_their_time_back(on: KeysightB2900, bench: Bench) -> None:
+    on.measure()
+    begun = bench.clock.now()
+    bench.clock.sleep(5.0)
+    on.sweep([0.1, 0.2])
+    assert on.measure().time == pytest.approx(bench.clock.now() - begun, abs=0.2)
+
+
 def test_compliance_is_told(smu: KeysightB2900) -> None:
     smu.configure(SourceSetup(2.0, 50e-6))
     smu.output_on()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.drivers.conftest import FakeClock, Wire
 
 ADDRESS = "USB0::0x0957::0x8E18::MY51143197::0::INSTR"
+IDENTITY = "Keysight Technologies,B2912A,MY1,3.4.2011.5100"
 NO_ERROR = '+0,"No error"'
 MEASURE = "*ESE 1;:MEAS? (@1);:OUTP1?;*ESE?"
 AGAIN = "*ESE 2;:MEAS? (@1);:OUTP1?;*ESE?"
@@ -37,7 +38,7 @@ def ready(wire: Wire, clock: FakeClock) -> KeysightB2900:
     """Channel 1 configured for 2 V and 15 mA, sourcing 0.2 V; tokens up to 104 are used up."""
     entry = KeysightB2900Settings(driver="keysight-b2900", address=ADDRESS)
     smu = KeysightB2900(ScpiLink(lambda: wire, "smu", ADDRESS), clock, entry)
-    wire.settings = {"*IDN": "Keysight Technologies,B2912A,MY1,3.4.2011.5100", "*OPC": "1", ":SYST:ERR": NO_ERROR}
+    wire.settings = {"*IDN": IDENTITY, "*OPC": "1", ":SYST:ERR": NO_ERROR}
     smu.configure(SourceSetup(voltage=1.3, current_limit=0.015))
     smu.source(0.2)
     wire.settings = None
@@ -58,6 +59,7 @@ def test_any_kind_of_compliance_is_compliance(ready: KeysightB2900, wire: Wire, 
         ready.measure()
     wire.say_token(105)
     wire.say_token(107)
+    wire.say(f"*IDN? -> {IDENTITY}")
     wire.say(f"{AGAIN} -> {text('+1.200000E-01', '+1.500000E-02', status, token=2)}")
     reading = ready.measure()
     assert reading.in_compliance

@@ -13,7 +13,8 @@ import pytest
 from pyvisa.constants import StatusCode
 from pyvisa.errors import InvalidSession, VisaIOError
 
-from drivers.scpi import STALE_MAX, ScpiLink
+from drivers.scpi import STALE_MAX, ScpiLink, SilenceError
+from drivers.scpi_errors import read_error_queue
 from labctl.errors import LinkError
 
 if TYPE_CHECKING:
@@ -40,11 +41,14 @@ class FakeInstrument:
         self.late = b""
         self.opened = 0
         self.plugged = True
+        self.gap = ""
+        self.timeout = 5000.0
 
     def connect(self) -> FakeInstrument:
         if not self.plugged:
             raise LinkError("cannot open it")
         self.opened += 1
+        self.timeout = 5000.0
         return self
 
     def write_raw(self, message: bytes) -> int:
@@ -54,7 +58,7 @@ class FakeInstrument:
         self.pending += self.late
         self.late = b""
         token = TOKEN.fullmatch(line)
-        reply = self.answer(line) if token is None else f"{token[1]};{token[2]}\n".encode()
+        reply = self.answer(line) if token is None else f"{token[1]};{self.gap}{token[2]}\n".encode()
         if isinstance(reply, BaseException):
             raise reply
         self.pending += reply or b""
@@ -256,6 +260,132 @@ def test_a_link_that_cannot_be_reopened_stays_usable_later() -> None:
     instrument.plugged = True
     assert link.query(":OUTP?") == "1"
     assert instrument.opened == 2
+
+
+@pytest.mark.parametrize("gap", [" ", "  "])
+def test_the_token_may_be_answered_with_blanks(gap: str) -> None:
+    instrument, link = linked(lambda line: b"next\n")
+    instrument.gap = gap
+    instrument.pending = b"1.0\n2."
+    link.synchronise([":OUTP 0"])
+    assert link.query(":NEXT?") == "next"
+
+
+def test_an_answer_that_is_not_ascii_confirms_nothing() -> None:
+    instrument, link = linked(lambda line: None if line.endswith("5") else b"\xb5\n")
+    link.write(":SOUR:VOLT 0.5")
+    with pytest.raises(LinkError, match=r"xb5.*unknown whether ':SOUR:VOLT 0.5' arrived"):
+        link.query(":SOUR:VOLT?")
+    assert instrument.commands == [":SOUR:VOLT 0.5", ":SOUR:VOLT?"]
+
+
+def test_after_a_time_out_a_query_is_not_asked_again() -> None:
+    instrument, link = linked(lambda line: None)
+    with pytest.raises(SilenceError, match=r"no answer to ':OUTP\?' in time"):
+        link.query(":OUTP?")
+    with pytest.raises(SilenceError):
+        link.query_block(":TRAC:DATA?", 2, "<f8")
+    assert instrument.commands == [":OUTP?", ":TRAC:DATA?"]
+
+
+@pytest.mark.parametrize("failure", [BrokenPipeError(), ConnectionResetError(), EOFError(), b"\xff\n"])
+def test_what_acts_is_never_asked_twice(failure: Answer) -> None:
+    instrument, link = linked(once(failure, b"1\n"))
+    with pytest.raises(LinkError, match=r":READ\?"):
+        link.query_values(":READ?", once=True)
+    assert instrument.commands == [":READ?"]
+    assert link.query(":OUTP?") == "1"
+
+
+@pytest.mark.parametrize("failure", [BrokenPipeError(), b"0.1,0.2\n"])
+def test_a_block_of_readings_that_are_taken_for_it_is_never_asked_for_twice(failure: Answer) -> None:
+    instrument, link = linked(once(failure, block(b"#0")))
+    with pytest.raises(LinkError):
+        link.query_block(":READ?", 4, "<f8", once=True)
+    assert instrument.commands == [":READ?"]
+    assert link.query_block(":READ?", 4, "<f8", once=True).shape == (4,)
+
+
+def test_an_entry_of_the_error_queue_is_never_lost_without_a_word() -> None:
+    """Asked again, an instrument whose answer was lost would say that there is no error."""
+    _, link = linked(once(ConnectionResetError(), b'0,"No error"\n'))
+    with pytest.raises(LinkError, match=r":SYST:ERR\?"):
+        read_error_queue(link)
+    assert read_error_queue(link) == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b'0,"No error"', b'2;0,"No error"', b'1;0,""', b'1;0,"Undefined header"', b'1;-113,"No error"', b"1;", b";0"],
+)
+def test_an_answer_that_is_not_the_error_queues_next_is_told(reply: bytes) -> None:
+    _, link = linked(lambda _: reply + b"\n")
+    link.synchronise()
+    with pytest.raises(LinkError, match="was answered with"):
+        read_error_queue(link)
+
+
+@pytest.mark.parametrize("tag", [b"1", b"+1", b"#H1", b"#B1", b"#Q1", b" 1 "])
+def test_an_error_queue_is_read_whatever_the_base_of_registers(tag: bytes) -> None:
+    _, link = linked(lambda _: tag + b';0,"No error"\n')
+    link.synchronise()
+    assert read_error_queue(link) == []
+
+
+def test_a_link_on_which_nothing_was_set_asks_for_errors_without_setting_anything() -> None:
+    instrument, link = linked(lambda _: b'0,"No error"\n')
+    assert read_error_queue(link) == []
+    assert instrument.sent == [":SYST:ERR?"]
+
+
+def test_a_time_out_of_its_own_lasts_for_one_query() -> None:
+    seen: list[float] = []
+
+    def answer(line: str) -> Answer:
+        seen.append(instrument.timeout)
+        return b"1\n" if line != ":BREAK?" else ConnectionResetError()
+
+    instrument, link = linked(answer)
+    link.query(":LONG?", timeout=30.0)
+    link.query_values(":LONG?", timeout=30.0)
+    link.query(":SHORT?")
+    with pytest.raises(LinkError):
+        link.query(":BREAK?", timeout=30.0)
+    link.query(":SHORT?")
+    assert seen == [30_000.0, 30_000.0, 5000.0, 30_000.0, 30_000.0, 5000.0]
+
+
+def test_the_token_is_not_waited_for_as_long_as_a_slow_query() -> None:
+    instrument, link = linked(lambda line: b"1\n")
+    link.query(":LONG?", timeout=30.0)
+    link.synchronise()
+    assert instrument.timeout == 5000.0
+
+
+def test_a_link_that_is_opened_again_meets_the_same_instrument() -> None:
+    instrument, link = linked(lambda line: b"K,2450,1,1.7\n" if line == "*IDN?" else once_broken(line))
+    once_broken = once(ConnectionResetError(), b"1\n")
+    assert link.query_until("*IDN?", bool) == "K,2450,1,1.7"
+    assert link.query(":OUTP?") == "1"
+    assert instrument.commands == ["*IDN?", ":OUTP?", "*IDN?", ":OUTP?"]
+
+
+def test_another_instrument_at_the_address_is_not_asked_or_told_anything() -> None:
+    names = iter([b"K,2450,1,1.7\n"])
+    instrument, link = linked(lambda line: next(names, b"K,2450,2,1.7\n") if line == "*IDN?" else BrokenPipeError())
+    link.query_until("*IDN?", bool)
+    with pytest.raises(LinkError, match=r"'\*IDN\?' was answered with 'K,2450,2,1.7'"):
+        link.query(":OUTP?")
+    with pytest.raises(LinkError, match=r"'K,2450,2,1.7'; ':OUTP 1' was not sent"):
+        link.write(":OUTP 1")
+    assert instrument.commands == ["*IDN?", ":OUTP?", "*IDN?", "*IDN?"]
+
+
+def test_a_very_long_command_is_cut_in_messages() -> None:
+    _, link = linked(lambda line: None)
+    with pytest.raises(LinkError) as caught:
+        link.query(":SOUR:LIST:VOLT " + "0.1," * 10_000)
+    assert len(str(caught.value)) < 500
 
 
 def test_two_threads_never_share_an_exchange() -> None:

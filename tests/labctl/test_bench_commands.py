@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import sys
 from contextlib import closing
@@ -14,13 +16,17 @@ import pytest
 
 from drivers.hardware import HardwareBackend
 from labctl.backend import BackendOptions
-from labctl.bench_file import DEFAULT_BENCH, load_bench
+from labctl.bench_file import DEFAULT_BENCH, load_bench, read_bench
 from labctl.cli import main
 from labctl.locks import Holder, locked
+from labctl.units import format_quantity
 from labctl.wire import FrameReader, Kind, Opcode
 from sim_backend.backend import TwinBackend
 from sim_backend.panels.keithley_2450 import Keithley2450Panel
 from sim_backend.panels.probe_board import ProbeBoardPanel
+
+SMU_ADDRESS = "TCPIP0::192.168.1.50::5025::SOCKET"
+"""In the packaged bench file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,13 @@ def bench(served_panels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         _listen(monkeypatch, smu, heard["smu"])
         _listen(monkeypatch, board, heard["board"])
         text = DEFAULT_BENCH.read_text(encoding="utf-8")
-        text = text.replace("TCPIP0::192.168.1.50::5025::SOCKET", served["smu"].visa)
+        text = text.replace(SMU_ADDRESS, served["smu"].visa)
         path = tmp_path / "bench.toml"
         path.write_text(text.replace("/dev/ttyACM0", served["board"].url), encoding="utf-8")
         yield Bench(path, heard)
 
 
-def _listen(monkeypatch: pytest.MonkeyPatch, panel: Keithley2450Panel | ProbeBoardPanel, heard: bytearray) -> None:
+def _listen(monkeypatch: pytest.MonkeyPatch, panel: Any, heard: bytearray) -> None:
     """Write down what is sent to a panel."""
     connection: Any = panel.connection
 
@@ -133,6 +139,67 @@ def test_nothing_is_set(labctl: Any, bench: Bench) -> None:
     assert {Opcode(frame.opcode) for frame in frames} == {Opcode.IDENTIFY, Opcode.CAPABILITIES, Opcode.STATUS}
 
 
+LIMITS = {
+    "keithley-2450": (",2450,", {"current_limit": 105e-6, "source_range": 0.02}, [rb"[^ ]+\?"]),
+    "keithley-2400": (",2400,", {"current_limit": 105e-6, "source_range": 21.0}, [rb"[^ ]+\?"]),
+    "keithley-2600": (
+        ",2636B,",
+        {"current_limit": 0.1, "source_range": 0.2},
+        # Reading the error queue takes its entries out, by way of two variables.
+        [
+            rb"\*IDN\?",
+            rb"labctl_code, labctl_text = errorqueue\.next\(\)",
+            rb'print\("<\d+>", [a-z.]+, "<\d+>", [a-z.]+\)',
+        ],
+    ),
+    "keysight-b2900": ("B2912A", {"current_limit": 1e-4, "source_range": 0.2}, [rb"[^ ]+\?"]),
+}
+"""Of each driver: what stands in its instrument's identity, limits after power-up (V, A), and lines that only ask."""
+
+
+@pytest.mark.parametrize("driver", LIMITS)
+def test_the_limits_of_every_driver_are_shown_and_nothing_is_set(
+    labctl: Any, served_panels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    model, limits, questions = LIMITS[driver]
+    path, heard = tmp_path / "one.toml", bytearray()
+    text = _one_smu(DEFAULT_BENCH.read_text(encoding="utf-8"), driver)
+    with closing(TwinBackend(read_bench(text, driver), BackendOptions())) as twin:
+        served = served_panels({"smu": twin.panels["smu"]})
+        _listen(monkeypatch, twin.panels["smu"], heard)
+        path.write_text(text.replace(SMU_ADDRESS, served["smu"].visa), encoding="utf-8")
+        done = labctl("bench", "check", str(path), "--json")
+        table = labctl("bench", "check", str(path))
+    assert done.code == table.code == 0
+    (smu,) = done.json["instruments"]
+    assert model in smu["identity"]
+    assert {name: smu["limits"][name] for name in limits} == pytest.approx(limits)
+    assert smu["limits"]["output"] is False
+    assert set(smu["limits"]) >= {"source_level", "measure_range"}
+    assert f"current limit  {format_quantity(limits['current_limit'], 'A')}" in table.out
+    lines = [line.rstrip(b"\r") for line in bytes(heard).split(b"\n") if line.strip()]
+    assert len(lines) > 6
+    assert [line for line in lines if not any(re.fullmatch(question, line) for question in questions)] == []
+
+
+def _one_smu(text: str, driver: str) -> str:
+    """Return a bench file with nothing but an SMU of another driver, without the expectation of a model."""
+    board = text.index("[instruments.board]")
+    text = text[:board] + text[text.index("[envelope]", board) :]
+    return text.replace('"keithley-2450"', f'"{driver}"').replace('expect = "2450"', "")
+
+
+def test_another_model_than_the_drivers_is_told_and_the_others_are_shown(labctl: Any, bench: Bench) -> None:
+    bench.change('driver = "keithley-2450"', 'driver = "keysight-b2900"')
+    bench.change('expect = "2450"', "")
+    done = labctl("bench", "check", str(bench.path))
+    assert done.code == 3
+    assert "'keysight-b2900' does not drive it" in done.err
+    assert "XPB-64" in done.out
+    lines = [line for line in bytes(bench.heard["smu"]).split(b"\n") if line]
+    assert lines == [b"*IDN?"]
+
+
 def test_what_stands_in_the_error_queue_is_shown(labctl: Any, bench: Bench) -> None:
     port = int(load_bench(bench.path).instruments["smu"].address.split("::")[2])
     with socket.create_connection(("127.0.0.1", port)) as host:
@@ -152,6 +219,10 @@ def test_one_that_is_not_there_hides_no_other(labctl: Any, bench: Bench) -> None
     assert done.json["instruments"][1]["identity"] == ""
     assert "127.0.0.1:9" in done.json["error"]["message"]
     assert done.err.count("\n") == 1
+    table = labctl("bench", "check", str(bench.path))
+    assert table.code == 3
+    assert "current limit  105 uA" in table.out
+    assert "127.0.0.1:9" in table.out
 
 
 @pytest.mark.parametrize(
@@ -171,7 +242,7 @@ def test_another_instrument_than_expected(labctl: Any, bench: Bench, old: str, n
 
 def test_a_bench_in_use_is_left_alone(labctl: Any, bench: Bench) -> None:
     names = HardwareBackend.lock_names(load_bench(bench.path), BackendOptions())
-    with locked(names[:1], Holder("other-run", 1234, "ada", "2026-11-21T12:00:00+00:00")):
+    with locked(names[:1], Holder("other-run", os.getpid(), "ada", "2026-11-21T12:00:00+00:00")):
         done = labctl("bench", "check", str(bench.path))
     assert done.code == 3
     assert "other-run" in done.err

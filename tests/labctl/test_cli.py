@@ -189,7 +189,7 @@ def test_progress_that_cannot_be_shown_does_not_end_a_run(tmp_path: Path) -> Non
 def test_a_signal_before_anything_was_sent(tmp_path: Path, number: int, code: int) -> None:
     program = (
         "import os\nfrom labctl import engine\nfrom labctl.cli import main\n"
-        f"engine._plan = lambda request: os.kill(os.getpid(), {int(number)})\n"
+        f"engine.plan = lambda request: os.kill(os.getpid(), {int(number)})\n"
         "main(['run', 'write-verify', '--json'])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -299,10 +299,10 @@ def test_a_die_lives_across_runs(labctl: Any) -> None:
 
 def test_a_locked_die_is_refused_with_its_holder(labctl: Any, tmp_path: Path) -> None:
     die = tmp_path / "die.npz"
-    with locked([str(die.resolve())], Holder("other-run", 1234, "ada", "2026-11-21T12:00:00+00:00")):
+    with locked([str(die.resolve())], Holder("other-run", os.getpid(), "ada", "2026-11-21T12:00:00+00:00")):
         done = labctl("run", "write-verify", "--die", "die.npz")
     assert done.code == 3
-    for word in ("die.npz", "other-run", "1234", "ada"):
+    for word in ("die.npz", "other-run", str(os.getpid()), "ada"):
         assert word in done.err
 
 
@@ -310,11 +310,11 @@ def test_a_locked_address_is_refused_with_its_holder(labctl: Any, tmp_path: Path
     bench = a_bench(tmp_path)
     file = load_bench(Path(bench))
     names = HardwareBackend.lock_names(file, BackendOptions())
-    with locked(names[:1], Holder("other-run", 1234, "ada", "2026-11-21T12:00:00+00:00")):
+    with locked(names[:1], Holder("other-run", os.getpid(), "ada", "2026-11-21T12:00:00+00:00")):
         done = labctl("run", "write-verify", "--bench", bench, "--json")
     assert done.code == 3
     assert done.json["error"]["type"] == "AddressLockedError"
-    for word in ("other-run", "1234", "ada"):
+    for word in ("other-run", str(os.getpid()), "ada"):
         assert word in done.err
     assert not (tmp_path / "runs").exists()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import RunNotFoundError, StoreError
-from labctl.run_reader import RunReader, find_run
+from labctl.run_reader import RunReader, find_run, run_folders
 from labctl.store import RunWriter, make_run_folder, run_name, strict_json, write_manifest
 from labctl.units import Siemens
 
@@ -135,6 +135,72 @@ def test_runs_are_found_by_path_id_beginning_and_newest(tmp_path: Path) -> None:
             find_run(tmp_path, wrong)
     with pytest.raises(RunNotFoundError, match="there are no runs"):
         find_run(tmp_path / "empty", None)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 300, "a" * 70_000, "a\0b", "\udcff", "/" * 5000, "C:\\con"])
+def test_a_name_that_no_run_can_have_is_refused_where_there_is_one_run(tmp_path: Path, name: str) -> None:
+    folder = make_run_folder(tmp_path, "20261121T000000Z_test_00000001")
+    write_manifest(folder, {})
+    with pytest.raises(RunNotFoundError, match="there is no run"):
+        find_run(tmp_path, name)
+    assert run_folders(tmp_path / name[:300]) in ([], [folder])
+
+
+def test_a_run_that_ended_before_its_database_was_made_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="ended before its first write; begin a new run"):
+        RunReader(new_run(tmp_path))
+
+
+def test_a_database_whose_names_are_no_text_is_refused(tmp_path: Path) -> None:
+    folder = new_run(tmp_path)
+    with closing(RunWriter(folder, {"record": Point}, power_safe=True)):
+        pass
+    database = folder / "run.sqlite"
+    database.write_bytes(
+        database.read_bytes().replace(b"CREATE TABLE record_type", b"CREATE TABLE reco\xb1d_type"[:24])
+    )
+    with pytest.raises(StoreError, match="cannot read"):
+        RunReader(folder)
+    with pytest.raises(StoreError, match="cannot write"):
+        RunWriter(folder, {"record": Point}, power_safe=True)
+
+
+@pytest.mark.parametrize("value", ["many", None, b"\0"])
+def test_a_record_with_another_value_than_its_fields_is_refused(tmp_path: Path, value: object) -> None:
+    folder = new_run(tmp_path)
+    with closing(RunWriter(folder, {"record": Point}, power_safe=True)) as writer:
+        _write_points(writer, 1)
+    with closing(sqlite3.connect(folder / "run.sqlite")) as db:
+        db.execute("UPDATE record SET number = ?", (value,))
+        db.commit()
+    with closing(RunReader(folder)) as reader, pytest.raises(StoreError, match="it is damaged"):
+        reader.typed("record", Point)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "[]", "{", "\udcff", "null"])
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    folder = new_run(tmp_path)
+    (folder / "manifest.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(StoreError, match="is not a"):
+        RunReader(folder)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{", "[]", '{"a": "\udcff"}', "[1]", '[{"nonsense": 1}]'])
+def test_a_database_with_other_texts_than_ours_is_refused(tmp_path: Path, text: str) -> None:
+    folder = new_run(tmp_path)
+    with closing(RunWriter(folder, {"record": Point}, power_safe=True)) as writer:
+        writer.set_state(NOW, "stopped")
+    with closing(sqlite3.connect(folder / "run.sqlite")) as db:
+        value = text.encode(errors="surrogateescape")
+        db.execute("UPDATE state SET detail = CAST(? AS TEXT)", (value,))
+        db.execute("UPDATE record_type SET columns = CAST(? AS TEXT)", (value,))
+        db.commit()
+    with closing(RunReader(folder)) as reader:
+        with pytest.raises(StoreError, match="cannot read"):
+            reader.state()
+        if text != "[]":
+            with pytest.raises(StoreError, match="cannot read"):
+                reader.record_types()
 
 
 def test_strict_json() -> None:

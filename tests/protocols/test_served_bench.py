@@ -12,7 +12,8 @@ import pytest
 
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH, load_bench
-from labctl.engine import RunRequest, Watcher, run
+from labctl.engine import Watcher, run
+from labctl.plan import RunRequest
 from labctl.run_reader import RunReader
 from protocols.write_verify import LevelWritten
 from sim_backend.backend import TwinBackend

@@ -5,15 +5,18 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH
-from labctl.engine import RunRequest, RunResult, Watcher, run
-from labctl.errors import EnvelopeError, ParameterError
+from labctl.engine import RunResult, Watcher, resume, run
+from labctl.errors import EnvelopeError, LinkError, ParameterError
+from labctl.ledgered import LedgeredProbeBoard
 from labctl.levels import LEVELS, LevelScale
+from labctl.plan import RunRequest
 from labctl.run_reader import RunReader
 from protocols.level_writer import STANDSTILL
 from protocols.write_verify import PROTOCOL, LevelWritten, WriteVerifyParameters
@@ -127,6 +130,32 @@ def test_a_wrong_first_guess_of_the_gain_is_learned(tmp_path: Path, up: str, dow
     dear = [record.bursts for record in records_of(result)[3:]]
     assert sum(dear) / len(dear) <= 4.0
     assert max(record.samples for record in records_of(result)) <= 1000
+
+
+def test_a_level_that_a_broken_off_pulse_had_reached_is_told_by_the_boards_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = 0
+    pulse_read = LedgeredProbeBoard.pulse_read
+
+    def broken_off(board: LedgeredProbeBoard, *arguments: Any) -> Any:
+        nonlocal writes
+        writes += 1
+        found = pulse_read(board, *arguments)
+        if writes == 60:
+            raise LinkError("the link of the test is gone")
+        return found
+
+    monkeypatch.setattr(LedgeredProbeBoard, "pulse_read", broken_off)
+    with pytest.raises(LinkError):
+        carry_out(tmp_path, "8000:8400:4")
+    result = resume(next(tmp_path.glob("*_write-verify_*")), Watcher())
+    records = records_of(result)
+    first = next(number for number, record in enumerate(records) if record.boot == 2)
+    assert records[first].bursts == 0  # the pulse had brought the cell there
+    assert records[first].delivered == 0
+    assert all(record.boot == 1 for record in records[:first])
+    assert all(record.boot == 2 for record in records[first:])
 
 
 def test_a_level_out_of_reach_is_given_up_and_said(tmp_path: Path) -> None:

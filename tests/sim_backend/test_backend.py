@@ -60,7 +60,7 @@ def test_it_is_the_backend_called_twin() -> None:
     kind = plugins.load(plugins.BACKENDS, "twin")
     assert kind is TwinBackend
     assert issubclass(TwinBackend, Backend)
-    assert TwinBackend.takes == {"twin", "die", "audit"}
+    assert TwinBackend.takes == {"twin", "die", "audit", "faults"}
     assert not TwinBackend.outlives_us
 
 

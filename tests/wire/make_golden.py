@@ -1,195 +1,46 @@
 """Writes golden.json: the probe board's bytes, worked out from the wire specification alone.
 
-Run it as `python tests/wire/make_golden.py`. It uses neither `labctl.wire` nor a COBS library, so that a mistake
-in either shows. The exchanges are one conversation, in order, with a board of 64 x 64 that was just powered up.
+Run it as `python tests/wire/make_golden.py`. It and `golden_words.py` use neither `labctl.wire` nor a COBS library, so
+that a mistake in either shows. `exchanges` are one conversation, in order, with a board of 64 x 64 that was just
+powered up; `others` are conversations with other boards: their shape and features, and the exchanges.
 
 An exchange has a name, `request` and `reply`. A frame has its header in words, its payload as a list of
 `[name, type, value]` (types u8 u16 u32 u64 i32 f64, text, hex), and `frame`: the encoded bytes with the delimiter.
-`currents` says what the die answered, one list of `[A, flags]` a group of cells read; `held` says which pulse trains
-(counted in the exchange) reached the current limit. `free` names the reply's fields that a board is free in.
+`currents` says what the die answered, one list of `[A, flags]` a group of cells read or a vector multiplied; `held`
+says which pulse trains, or inputs of a product (counted in the exchange), reached the current limit; `fails`, that the
+world behind the board could not go on. `free` names the reply's fields that a board is free in; tests of SELFTEST and
+their values are a board's own: those here are the twin's.
 """
 
 from __future__ import annotations
 
 import json
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
-REQUEST, REPLY, ERROR = 1, 2, 3
-SESSION = 0x1234
-NONE = 0xFFFF
-LAYOUT = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q", "i32": "<i", "f64": "<d"}
-
-Words = list[list[Any]]
-
-
-def stuff(data: bytes) -> bytes:
-    """Return `data` in consistent overhead byte stuffing, byte by byte as its authors describe it."""
-    out, block = bytearray(), bytearray()
-    full = False
-    for byte in data:
-        full = False
-        if byte == 0:
-            out += bytes([len(block) + 1]) + block
-            block.clear()
-        else:
-            block.append(byte)
-            if len(block) == 254:
-                out += b"\xff" + block
-                block.clear()
-                full = True
-    if not full:
-        out += bytes([len(block) + 1]) + block
-    return bytes(out)
-
-
-def pack(words: Words) -> bytes:
-    """Return the payload that `words` spell."""
-    out = b""
-    for _, kind, value in words:
-        if kind == "text":
-            out += value.encode()
-        elif kind == "hex":
-            out += bytes.fromhex(value)
-        else:
-            out += struct.pack(LAYOUT[kind], value)
-    return out
-
-
-def frame(kind: int, opcode: int, sequence: int, session: int, words: Words) -> dict[str, Any]:
-    """Return one frame in words and in bytes."""
-    body = struct.pack("<BBHIH", 1, kind, opcode, sequence, session) + pack(words)
-    whole = body + struct.pack("<I", zlib.crc32(body))
-    return {
-        "version": 1,
-        "kind": kind,
-        "opcode": opcode,
-        "sequence": sequence,
-        "session": session,
-        "payload": words,
-        "frame": (stuff(whole) + b"\x00").hex(),
-    }
-
-
-class Conversation:
-    """Collects exchanges."""
-
-    def __init__(self) -> None:
-        self.exchanges: list[dict[str, Any]] = []
-
-    def add(
-        self,
-        name: str,
-        opcode: int,
-        sequence: int,
-        request: Words,
-        reply: Words,
-        *,
-        kind: int = REPLY,
-        session: int = SESSION,
-        free: tuple[str, ...] = (),
-        currents: Words | None = None,
-        held: tuple[int, ...] = (),
-    ) -> None:
-        """Add an exchange; the reply repeats opcode, sequence and session."""
-        self.exchanges.append(
-            {
-                "name": name,
-                "request": frame(REQUEST, opcode, sequence, session, request),
-                "reply": frame(kind, opcode, sequence, session, reply),
-                "free": list(free),
-                "currents": currents or [],
-                "held": list(held),
-            }
-        )
-
-    def refuse(
-        self,
-        name: str,
-        opcode: int,
-        sequence: int,
-        request: Words,
-        code: int,
-        text: str,
-        *,
-        entry: int = NONE,
-        executed: int = 0,
-        delivered: int = 0,
-        block: Words | None = None,
-        session: int = SESSION,
-        currents: Words | None = None,
-        held: tuple[int, ...] = (),
-    ) -> None:
-        """Add an exchange that ends in an error; its text is free."""
-        reply = [
-            ["code", "u16", code],
-            ["entry", "u16", entry],
-            ["executed", "u32", executed],
-            ["delivered", "u64", delivered],
-            *(block or []),
-            ["text", "text", text],
-        ]
-        self.add(
-            name, opcode, sequence, request, reply,
-            kind=ERROR, session=session, free=("text",), currents=currents, held=held,
-        )  # fmt: skip
-
-
-def cells(*places: tuple[int, int]) -> Words:
-    """Return cells in words."""
-    return [word for row, column in places for word in (["row", "u16", row], ["column", "u16", column])]
-
-
-def reading(voltage: int, averages: int, n: int) -> Words:
-    """Return the head of READ and PULSE_READ."""
-    return [["voltage_uV", "i32", voltage], ["averages", "u16", averages], ["n", "u16", n]]
-
-
-def entries(*pulses: tuple[int, int, int, int, int]) -> Words:
-    """Return pulse entries in words."""
-    words: Words = []
-    for row, column, amplitude, width, count in pulses:
-        words += cells((row, column))
-        words += [["amplitude_uV", "i32", amplitude], ["width_ns", "u32", width], ["count", "u32", count]]
-    return words
-
-
-def block(*results: tuple[float, int]) -> Words:
-    """Return a result block in words: all currents, then all flags."""
-    return [["current_A", "f64", current] for current, _ in results] + [["flags", "u8", flags] for _, flags in results]
-
-
-def receipt(executed: int, delivered: int) -> Words:
-    """Return the answer to PULSE."""
-    return [["executed", "u32", executed], ["delivered", "u64", delivered]]
-
-
-def status(state: int, trips: int, delivered: int, bad_frames: int) -> Words:
-    """Return the answer to STATUS."""
-    return [
-        ["state", "u8", state],
-        ["trips", "u16", trips],
-        ["delivered", "u64", delivered],
-        ["boot", "u32", 1],
-        ["temperature_mdegC", "i32", 25_000],
-        ["bad_frames", "u32", bad_frames],
-        ["time_us", "u64", 123_456],
-    ]
+from golden_words import (
+    SESSION,
+    Conversation,
+    Words,
+    block,
+    capabilities,
+    cells,
+    coefficients,
+    entries,
+    identity,
+    lines,
+    product,
+    reading,
+    receipt,
+    status,
+)
 
 
 def outside_session(talk: Conversation) -> None:
     """What is asked before a session is open."""
-    identity = "labctl,XPB-64,TWIN-board,1.0.0"
-    talk.add("identify", 0x0002, 0x8000_0000, [], [["identity", "text", identity]], session=0)
-    able: Words = [
-        ["rows", "u16", 64], ["columns", "u16", 64], ["v_min_uV", "i32", -5_000_000], ["v_max_uV", "i32", 5_000_000],
-        ["read_limit_uV", "u32", 500_000], ["write_step_nV", "u32", 152_588], ["read_step_nV", "u32", 15_259],
-        ["width_min_ns", "u32", 20], ["width_max_ns", "u32", 10_000_000], ["count_max", "u32", 1_000_000],
-        ["averages_max", "u16", 4096], ["features", "u32", 1],
-    ]  # fmt: skip
-    talk.add("capabilities", 0x0003, 0x8000_0001, [], able, session=0)
+    name = "labctl,XPB-64,TWIN-board,1.0.0"
+    talk.add("identify", 0x0002, 0x8000_0000, [], [["identity", "text", name]], session=0)
+    talk.add("capabilities", 0x0003, 0x8000_0001, [], capabilities(64, 64, 31), session=0)
     talk.add("status of a fresh board", 0x0004, 0x8000_0002, [], status(0, 0, 0, 0), session=0, free=("time_us",))
     talk.refuse("no session is open", 0x0006, 1, [], 5, "session 1 is not open", session=1)
     talk.refuse("session 0 is none", 0x0006, 1, [], 5, "session 0 is not open", session=0)
@@ -210,7 +61,7 @@ def idle(talk: Conversation) -> None:
     talk.add("clear", 0x0006, 2, [], [["trips", "u16", 0]])
     talk.add("clear repeated", 0x0006, 2, [], [["trips", "u16", 0]])
     talk.refuse("an undefined operation", 0x0099, 3, [], 1, "there is no operation 0x0099")
-    talk.refuse("an operation without its feature", 0x0040, 4, [], 12, "this board has no TEMPERATURE")
+    talk.add("temperature", 0x0040, 4, [], [["temperature_mdegC", "i32", 25_000]])
     talk.refuse("arm of three bytes", 0x0007, 5, [["period_ms", "hex", "e80300"]], 2, "4 bytes expected, 3 found")
     talk.refuse("a watchdog too fast", 0x0007, 6, [["period_ms", "u32", 19]], 4, "20..10000 ms")
     scheme: Words = [["write", "u8", 1], ["read", "u8", 0]]
@@ -276,23 +127,125 @@ def tripping(talk: Conversation) -> None:
     talk.add("another hello", 0x0001, 0x8000_0009, hello, opened, session=SESSION)
 
 
+def greeting(talk: Conversation, features: int) -> None:
+    """Open the first session of a board of 3 rows and 5 columns."""
+    talk.add("capabilities of 3 x 5", 0x0003, 0x8000_0000, [], capabilities(3, 5, features), session=0)
+    hello: Words = [["nonce", "u32", 7]]
+    opened = [*hello, ["session", "u16", SESSION], ["boot", "u32", 1], ["delivered", "u64", 0]]
+    talk.add("hello of 3 x 5", 0x0001, 0x8000_0001, hello, opened, session=0)
+
+
+def featured(talk: Conversation) -> None:
+    """Everything beyond reading and pulsing, on 3 rows and 5 columns: sequences 1 to 24."""
+    greeting(talk, 31)
+    ones = [(1.0, 0.0)]
+    talk.add(
+        "coefficients while safe", 0x0050, 1, lines(1, 0, 3), [*coefficients(*ones * 3), *identity(ones * 5, ones * 3)]
+    )
+    one = product(0, 0, 1, [[1, 2, 3]])
+    talk.refuse("multiply while safe", 0x0030, 2, one, 9, "CLEAR first")
+    key: Words = [["key", "u32", 0x4341_4C31]]
+    talk.refuse(
+        "write coefficients while safe", 0x0051, 3, [*key, *lines(0, 0, 1), *coefficients((1.5, 0.0))], 9, "CLEAR"
+    )
+    talk.refuse("self-test while safe", 0x0041, 4, [], 9, "CLEAR first")
+    talk.add("clear 3 x 5", 0x0006, 5, [], [["trips", "u16", 0]])
+    first = [(1e-6, 0), (2e-6, 0), (3e-6, 1), (4e-6, 0), (5e-6, 0)]
+    second = [(-1e-9, 2)] * 5
+    talk.add(
+        "two vectors on the rows", 0x0030, 6,
+        product(0, 0, 16, [[100_000, 0, -50_000], [200_000, 1, 500_000]], slot=20_000), block(*first, *second),
+        currents=[[list(each) for each in group] for group in (first, second)],
+    )  # fmt: skip
+    rows = [(1.5e-5, 0), (2.5e-5, 0), (3.5e-5, 0)]
+    talk.add(
+        "widths on the columns", 0x0030, 7, product(1, 1, 4, [[0, 1, 50_000, 100_000, 99_999]], 2_900, 97_100),
+        block(*rows), currents=[[list(each) for each in rows]],
+    )  # fmt: skip
+    talk.refuse("a length of the other direction", 0x0030, 8, product(0, 1, 1, [[1, 2, 3]]), 2, "38 bytes expected")
+    talk.refuse("an unknown coding", 0x0030, 9, [["coding", "u8", 2], *one[1:]], 3, "2 is not a coding")
+    talk.refuse("a slot of 0", 0x0030, 10, product(0, 0, 1, [[1, 2, 3]], slot=0), 4, "1000..10000000 ns")
+    wide = product(1, 0, 1, [[1, 2, 3], [4, 100_001, 6]])
+    talk.refuse("a width beyond the slot", 0x0030, 11, wide, 4, "at most the slot", entry=4)
+    high = product(0, 0, 1, [[1, 2, 3], [4, 5, 400_001]], floor=100_000)
+    talk.refuse("an input too high with its floor", 0x0030, 12, high, 4, "500000 uV", entry=5)
+    many = product(0, 0, 4096, [[1, 2, 3]], slot=10_000_000)
+    talk.refuse("a product of over 5 s", 0x0030, 13, many, 4, "the run would last 40.981 s, over 5 s")
+    pairs = [(1.25, 1e-6), (0.5, -2.0e-9)]
+    columns = [*ones * 3, *pairs]
+    talk.add(
+        "write coefficients", 0x0051, 14, [*key, *lines(0, 3, 2), *coefficients(*pairs)], identity(columns, ones * 3)
+    )
+    stored = [*coefficients(*columns[2:]), *identity(columns, ones * 3)]
+    talk.add("read coefficients", 0x0050, 15, lines(0, 2, 3), stored)
+    wrong: Words = [["key", "u32", 0x4341_4C30], *lines(0, 0, 1), *coefficients((2.0, 0.0))]
+    talk.refuse("a wrong key", 0x0051, 16, wrong, 13, "0x43414c30 is not the key")
+    talk.refuse("a line that is not there", 0x0050, 17, lines(1, 2, 2), 4, "readers 0 to 2")
+    zero = [*key, *lines(1, 0, 2), *coefficients((1.0, 0.0), (0.0, 0.0))]
+    talk.refuse("a gain of 0", 0x0051, 18, zero, 4, "a gain is above 0", entry=1)
+    talk.add(
+        "coefficients back", 0x0051, 19, [*key, *lines(0, 3, 2), *coefficients(*ones * 2)], identity(ones * 5, ones * 3)
+    )
+    values = [(1, 5_000_003_584 / 1e9), (2, -5_000_003_584 / 1e9), *((test, 0.0) for test in (3, 4, 5, 6, 7))]
+    tests = [word for n, value in values for word in (["test", "u8", n], ["passed", "u8", 1], ["value", "f64", value])]
+    talk.add("self-test", 0x0041, 20, [], [["n", "u8", 7], *tests])
+    talk.add("compliance that trips products", 0x0011, 21, [["limit_A", "f64", 0.001], ["action", "u8", 1]], [])
+    talk.refuse(
+        "a product that trips", 0x0030, 22, product(0, 0, 1, [[1, 2, 3], [4, 500_000, 6]]), 10, "limit", entry=4,
+        currents=[[[0.0, 0]] * 5] * 2, held=(4,),
+    )  # fmt: skip
+    talk.add("clear 3 x 5 after a trip", 0x0006, 23, [], [["trips", "u16", 2]])
+    talk.refuse("a world without answer", 0x0020, 24, [*reading(200_000, 1, 1), *cells((2, 4))], 14, "no", fails=True)
+    talk.add("status of 3 x 5 after it", 0x0004, 0x8000_0002, [], status(0, 0, 0, 0), session=0, free=("time_us",))
+
+
+def bare(talk: Conversation) -> None:
+    """A board that only reads and pulses: UNSUPPORTED comes before the length."""
+    greeting(talk, 0)
+    for sequence, opcode in enumerate((0x0012, 0x0013, 0x0030, 0x0040, 0x0041, 0x0050, 0x0051), 1):
+        text = "this board has none"
+        talk.refuse(f"no feature for 0x{opcode:04x}", opcode, sequence, [["x", "u8", 1]], 12, text)
+
+
 def golden() -> dict[str, Any]:
     """Return everything that golden.json holds."""
-    talk = Conversation()
+    talk, more, less = Conversation(), Conversation(), Conversation()
     for part in (outside_session, idle, armed, tripping):
         part(talk)
-    return {"specification": "probe board, wire specification version 1", "exchanges": talk.exchanges}
+    featured(more)
+    bare(less)
+    return {
+        "specification": "probe board, wire specification version 1",
+        "exchanges": talk.exchanges,
+        "others": [
+            {"rows": 3, "columns": 5, "features": 31, "exchanges": more.exchanges},
+            {"rows": 3, "columns": 5, "features": 0, "exchanges": less.exchanges},
+        ],
+    }
 
 
 def text() -> str:
     """Return the text of golden.json, one field of an exchange a line."""
     content = golden()
-    exchanges = [
-        "  {" + ",\n   ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in exchange.items()) + "}"
-        for exchange in content["exchanges"]
-    ]
     head = json.dumps(content["specification"])
-    return f'{{"specification": {head},\n "exchanges": [\n' + ",\n".join(exchanges) + "\n]}\n"
+    others = [
+        "{" + ", ".join(f"{json.dumps(key)}: {board[key]}" for key in ("rows", "columns", "features"))
+        + f',\n "exchanges": {listed(board["exchanges"])}}}'
+        for board in content["others"]
+    ]  # fmt: skip
+    return (
+        f'{{"specification": {head},\n "exchanges": {listed(content["exchanges"])},\n'
+        ' "others": [\n' + ",\n".join(others) + "\n]}\n"
+    )
+
+
+def listed(exchanges: list[dict[str, Any]]) -> str:
+    """Return exchanges as text."""
+    fields = (
+        "  {" + ",\n   ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in exchange.items()) + "}"
+        for exchange in exchanges
+    )
+    return "[\n" + ",\n".join(fields) + "\n]"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,8 @@ DEFAULTS = {
 class Scripted2400:
     """A channel with a simple-minded 2400 behind it."""
 
+    timeout = 3000.0
+
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.settings = dict(DEFAULTS)
@@ -63,7 +66,8 @@ class Scripted2400:
     def write_raw(self, message: bytes) -> int:
         assert message.endswith(b"\n")
         line = message.decode("ascii").rstrip("\r\n")
-        self.lines.append(line)
+        # Transcripts leave out the numbers that tell answers of the error queue from older ones.
+        self.lines.append(re.sub(r"^\*ESE \d+;\*ESE\?;(?=:SYST:ERR)", "", line))
         self.on_line(line)
         answers = [answer for part in line.split(";") if (answer := self._do(part)) is not None]
         if answers:

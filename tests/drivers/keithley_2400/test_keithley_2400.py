@@ -228,10 +228,34 @@ def test_terminals_and_interlock_outlive_the_reset(smu: Keithley2400, instrument
     assert (instrument.settings[":ROUT:TERM"], instrument.settings[":OUTP:ENAB"]) == ("REAR", "1")
 
 
-def test_a_level_within_the_range_is_one_line(ready: Keithley2400, instrument: Scripted2400) -> None:
+def test_a_level_that_the_protection_would_clamp_is_refused_before_a_byte_leaves(
+    smu: Keithley2400, instrument: Scripted2400
+) -> None:
+    smu.configure(SourceSetup(15.0, 1e-3))
+    instrument.lines.clear()
+    with pytest.raises(SettingError, match="over-voltage protection of 19 V"):
+        smu.source(-19.5)
+    with pytest.raises(SettingError, match="over-voltage protection of 19 V"):
+        smu.sweep([0.0, 20.0])
+    assert instrument.lines == []
+
+
+def test_a_level_that_stays_as_it_was_is_found(ready: Keithley2400, instrument: Scripted2400) -> None:
+    instrument.held[":SOUR:VOLT"] = "0.000000E+00"
+    with pytest.raises(
+        SettingError, match=r"source level was set to 0.2 V, but reads back as 0.0 V .*no error is given"
+    ):
+        ready.source(0.2)
+    instrument.errors += ['803,"Not permitted"']
+    with pytest.raises(RefusedError, match="803 Not permitted"):
+        ready.source(0.2)
+
+
+def test_a_level_within_the_range_is_set_and_read_back(ready: Keithley2400, instrument: Scripted2400) -> None:
     for voltage in (0.2, -2.1, 0.123456789):
         ready.source(voltage)
-    assert instrument.lines == [":SOUR:VOLT 0.2", ":SOUR:VOLT -2.1", ":SOUR:VOLT 0.123456789"]
+    sent = (":SOUR:VOLT 0.2", ":SOUR:VOLT -2.1", ":SOUR:VOLT 0.123456789")
+    assert instrument.lines == [line for level in sent for line in (level, ":SOUR:VOLT?")]
 
 
 @pytest.mark.parametrize("voltage", [2.11, -2.11, math.nan, math.inf])
@@ -277,7 +301,7 @@ def test_an_output_that_stays_off_is_told_and_a_tripped_interlock_answers_0(
     instrument.settings |= settings
     instrument.held[":OUTP"] = "0"
     instrument.errors += errors
-    with pytest.raises(RefusedError, match=f"stays off: {why}"):
+    with pytest.raises(RefusedError, match=f"stays off after ':OUTP 1': {why}"):
         ready.output_on()
 
 

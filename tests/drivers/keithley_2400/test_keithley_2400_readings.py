@@ -26,7 +26,7 @@ def test_a_reading_is_what_was_measured(ready: Keithley2400, instrument: Scripte
     assert not reading.in_compliance
     assert not reading.overrange
     assert ready.measure().time == pytest.approx(0.02)
-    assert instrument.lines[1:] == ["*ESE 1;*ESE?;:OUTP?;:READ?", "*ESE 2;*ESE?;:OUTP?;:READ?"]
+    assert instrument.lines[2:] == ["*ESE 1;*ESE?;:OUTP?;:READ?", "*ESE 2;*ESE?;:OUTP?;:READ?"]
 
 
 def test_meas_and_conf_are_never_sent_because_they_reset_the_limit(

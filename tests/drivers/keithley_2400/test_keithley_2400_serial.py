@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pyvisa.constants import ControlFlow, StatusCode
 from pyvisa.errors import VisaIOError
 
-from drivers.keithley_2400 import Keithley2400
+from drivers.keithley_2400 import SHUT_DOWN, Keithley2400
 from drivers.keithley_2400_link import Keithley2400Entry
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def entry(address: str, **keys: Any) -> Keithley2400Entry:
 
 def test_gpib_needs_no_settings(bench: Any) -> None:
     Keithley2400.open(bench, "smu", entry(GPIB))
-    assert bench.opened == [(GPIB, {"read_termination": "\n", "write_termination": "\n", "timeout": 10_000})]
+    assert bench.opened == [(GPIB, {"read_termination": "\n", "write_termination": "\n", "timeout": 3000})]
     assert bench.sent == []
 
 
@@ -75,7 +75,7 @@ def test_a_serial_line_is_set_as_the_instruments_menu_says(bench: Any, terminato
     assert opened[1] == {
         "read_termination": read,
         "write_termination": write,
-        "timeout": 10_000,
+        "timeout": 3000,
         "baud_rate": 57600,
         "flow_control": ControlFlow.xon_xoff,
     }
@@ -110,7 +110,8 @@ def test_a_connection_after_a_failure_begins_with_a_device_clear(bench: Any, add
     assert bench.clears == 0
     with pytest.raises(Exception, match="output may be on"):
         smu.make_safe()
-    first = bench.sent[1]
+    ahead = len(("", *SHUT_DOWN))  # sent at once, on the connection that failed
+    first = bench.sent[1 + ahead]
     if address == GPIB:
         assert bench.clears > 0
         assert first == b":ABOR\n"

@@ -46,6 +46,8 @@ _TOKEN = re.compile(r'print\("(\d+);(\d+)"\)')
 class TspWire:
     """A channel whose traffic is written down beforehand, or answered from what was set last."""
 
+    timeout = 3000.0
+
     def __init__(self) -> None:
         self.expected: list[tuple[str, bytes | None]] = []
         self.sent: list[str] = []

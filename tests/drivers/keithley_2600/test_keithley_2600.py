@@ -268,7 +268,11 @@ def test_a_constant_that_is_none_is_garbled(smu: Keithley2600, tsp: TspWire, rep
 
 def test_a_refused_setting_is_told_in_the_instruments_words(smu: Keithley2600, tsp: TspWire) -> None:
     say_configuration(tsp, "1102 Parameter too small", "-286 TSP Runtime error at line 1: attempt to index a nil value")
-    with pytest.raises(RefusedError, match=r"1102 Parameter too small; -286 TSP Runtime error at line 1: attempt"):
+    tsp.say("smua.source.limiti -> 1.000000000e-01", *CHECKS[1:-1])
+    with pytest.raises(
+        RefusedError,
+        match=r"1102 Parameter too small; -286 TSP Runtime error at line 1: attempt.*; the current limit was",
+    ):
         smu.configure(SETUP)
 
 

@@ -108,6 +108,8 @@ class Point:
 class DamagedWire:
     """An instrument that answers from its settings, and whose answers to chosen queries are damaged on the way."""
 
+    timeout = 3000.0
+
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
         self.damage: Callable[[bytes, bytes, random.Random], bytes] | None = None

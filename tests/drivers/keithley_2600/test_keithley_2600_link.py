@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from drivers.scpi import SilenceError
 from labctl.errors import LinkError
 
 if TYPE_CHECKING:
@@ -107,3 +108,26 @@ def test_a_dead_instrument_is_an_error(link: TspLink, tsp: TspWire) -> None:
     tsp.say_sync("abort", "endscript", "abort", answered=False)
     with pytest.raises(LinkError, match="check power"):
         link.send_urgently([])
+
+
+def test_a_query_that_is_not_answered_in_time_is_not_asked_again(link: TspLink, tsp: TspWire) -> None:
+    tsp.say_bytes(ASKED.format(1000), None)
+    with pytest.raises(SilenceError, match=r"smua\.source\.limiti.*in time"):
+        link.query("smuX.source.limiti")
+    assert tsp.connections == 1
+
+
+def test_a_damaged_answer_to_what_acts_is_not_asked_for_again(link: TspLink, tsp: TspWire) -> None:
+    tsp.say_bytes('print("<1000>", smua.measure.i(), "<1000>", smua.measure.i())', b"<1000>\t1.5\t<1000>\t1.\n")
+    with pytest.raises(LinkError, match=r"smua\.measure\.i"):
+        link.query_values("smuX.measure.i()", once=True)
+    assert tsp.connections == 1
+
+
+def test_a_slow_query_is_given_its_time(link: TspLink, tsp: TspWire) -> None:
+    tsp.say("smua.measure.i() -> 1.00000e-09")
+    assert link.query_values("smuX.measure.i()", timeout=30.0) == [1e-9]
+    assert tsp.timeout == 30_000.0
+    tsp.say("smua.source.limiti -> 1.50000e-02")
+    link.query("smuX.source.limiti")
+    assert tsp.timeout == 3000.0

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 NO_ERRORS = "errorqueue.count -> 0.00000e+00"
 
 
-def test_a_level_within_the_range_is_sent_and_the_queue_asked(ready: Keithley2600, tsp: TspWire) -> None:
-    tsp.say("smua.source.levelv = 0.2", NO_ERRORS, "smua.source.levelv = -2", NO_ERRORS)
+def test_a_level_within_the_range_is_set_and_read_back(ready: Keithley2600, tsp: TspWire) -> None:
+    tsp.say("smua.source.levelv = 0.2", "smua.source.levelv -> 2.000000000e-01")
+    tsp.say("smua.source.levelv = -2", "smua.source.levelv -> -2.000000000e+00")
     for voltage in (0.2, -2.0):
         ready.source(voltage)
 
 
 def test_a_refused_level_is_told(ready: Keithley2600, tsp: TspWire) -> None:
-    tsp.say("smua.source.levelv = 0.2")
+    tsp.say("smua.source.levelv = 0.2", "smua.source.levelv -> 0.000000000e+00")
     tsp.say_errors("1101 Parameter too big")
-    with pytest.raises(RefusedError, match="refuses the level: 1101 Parameter too big"):
+    with pytest.raises(RefusedError, match=r"set to 0.2 V, but reads back as 0.0 V .*: 1101 Parameter too big"):
         ready.source(0.2)
 
 
@@ -64,7 +65,9 @@ def test_an_open_interlock_is_told(ready: Keithley2600, tsp: TspWire) -> None:
     tsp.say("smua.source.limiti -> 1.50000e-02", "smua.source.output = smua.OUTPUT_ON")
     tsp.say("smua.source.output -> 0.00000e+00")
     tsp.say_errors("802 OUTPUT blocked by interlock")
-    with pytest.raises(RefusedError, match="stays off: 802 OUTPUT blocked by interlock"):
+    with pytest.raises(
+        RefusedError, match=r"stays off after 'smuX.source.output = smuX.OUTPUT_ON': 802 OUTPUT blocked by interlock"
+    ):
         ready.output_on()
 
 

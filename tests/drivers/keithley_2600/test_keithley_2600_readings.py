@@ -118,8 +118,9 @@ TRIGGERS = (
     "smua.trigger.endsweep.action = smua.SOURCE_IDLE",
     "smua.trigger.arm.count = 1",
 )
-START = ("smua.source.levelv = 0", "errorqueue.count -> 0.0", "smua.trigger.initiate()")
-COUNT = "smua.nvbuffer1.n, smua.nvbuffer2.n"
+START = ("smua.source.levelv = 0", "errorqueue.count -> 0.0")
+HOLD = "labctl_readings, labctl_voltages = smua.nvbuffer1.n, smua.nvbuffer2.n"
+COUNT = "labctl_readings, labctl_voltages"
 COLUMNS = (
     "smua.nvbuffer1.readings, smua.nvbuffer2.readings, smua.nvbuffer1.timestamps, smua.nvbuffer1.statuses, "
     "smua.nvbuffer1.readings, smua.nvbuffer2.readings, smua.nvbuffer1.timestamps, smua.nvbuffer1.statuses"
@@ -132,6 +133,7 @@ OFF = "smua.source.output -> 0.00000e+00"
 
 def say_load(tsp: TspWire, count: int = 3, delay: str = "0.01") -> None:
     tsp.say(ON, *LIST, f"smua.source.delay = {delay}", *TRIGGERS, f"smua.trigger.count = {count}", *START)
+    tsp.say(f"smua.source.delay -> {delay}", "smua.trigger.initiate()")
 
 
 def say_readout(tsp: TspWire, rows: list[tuple[float, float, float, float]]) -> None:
@@ -144,7 +146,7 @@ def say_readout(tsp: TspWire, rows: list[tuple[float, float, float, float]]) -> 
 
 def test_a_sweep_goes_through_compliance_and_ends_at_zero(ready: Keithley2600, tsp: TspWire, clock: FakeClock) -> None:
     say_load(tsp)
-    tsp.say(f"{COUNT} -> 0.0 0.0", f"{COUNT} -> 2.0 1.0", f"{COUNT} -> 3.0 3.0")
+    tsp.say(HOLD, f"{COUNT} -> 0.0 0.0", HOLD, f"{COUNT} -> 2.0 1.0", HOLD, f"{COUNT} -> 3.0 3.0")
     say_readout(tsp, ROWS)
     tsp.say(ON)
     first, second, third = ready.sweep([0.0, 0.5, -1.0], delay=0.01)
@@ -159,8 +161,8 @@ def test_a_sweep_goes_through_compliance_and_ends_at_zero(ready: Keithley2600, t
 
 def test_a_sweep_that_is_refused_never_starts(ready: Keithley2600, tsp: TspWire) -> None:
     say_load(tsp)
-    tsp.expected = tsp.expected[:-2]
-    tsp.tag -= 1
+    tsp.expected = tsp.expected[:-3]
+    tsp.tag -= 2
     tsp.say("errorqueue.count -> 1.0", "labctl_code, labctl_text = errorqueue.next()")
     tsp.say("labctl_code, labctl_text -> 5028 Autorange")
     with pytest.raises(RefusedError, match="refuses the sweep: 5028 Autorange"):
@@ -175,7 +177,8 @@ def test_long_lists_are_sent_in_groups(ready: Keithley2600, tsp: TspWire) -> Non
     for start in (0, 50, 100):
         group = ", ".join(f"{level:.9g}" for level in levels[start : start + 50])
         tsp.say(f"for _, level in ipairs({{{group}}}) do table.insert(labctl_levels, level) end")
-    tsp.say("smua.source.delay = 0", *TRIGGERS, "smua.trigger.count = 120", *START, f"{COUNT} -> 1.2e+02 1.2e+02")
+    tsp.say("smua.source.delay = 0", *TRIGGERS, "smua.trigger.count = 120", *START, "smua.source.delay -> 0")
+    tsp.say("smua.trigger.initiate()", HOLD, f"{COUNT} -> 1.2e+02 1.2e+02")
     say_readout(tsp, [(level * 1e-3, level, level, 0.0) for level in levels])
     tsp.say(ON)
     assert [reading.voltage for reading in ready.sweep(levels)] == levels
@@ -213,7 +216,7 @@ def test_a_sweep_that_hangs_is_made_safe_and_told(ready: Keithley2600, tsp: TspW
     say_load(tsp)
     pause = 0.01
     polls = math.ceil((PATIENCE + 10 * 0.05) / pause) + 2  # and the two looks that count
-    tsp.say(f"{COUNT} -> 0.0 0.0", *[f"{COUNT} -> 1.0 1.0"] * polls)
+    tsp.say(HOLD, f"{COUNT} -> 0.0 0.0", *[HOLD, f"{COUNT} -> 1.0 1.0"] * polls)
     tsp.say_shut_down()
     tsp.say("errorqueue.count -> 1.0", "labctl_code, labctl_text = errorqueue.next()")
     tsp.say("labctl_code, labctl_text -> 802 Interlock")
@@ -224,7 +227,7 @@ def test_a_sweep_that_hangs_is_made_safe_and_told(ready: Keithley2600, tsp: TspW
 
 def test_an_output_that_dropped_in_a_sweep_stays_off(ready: Keithley2600, tsp: TspWire) -> None:
     say_load(tsp)
-    tsp.say(f"{COUNT} -> 3.0 3.0")
+    tsp.say(HOLD, f"{COUNT} -> 3.0 3.0")
     say_readout(tsp, ROWS)
     tsp.say(OFF)
     with pytest.raises(TrippedError, match="went off in a sweep"):
@@ -236,8 +239,8 @@ def test_an_output_that_dropped_in_a_sweep_stays_off(ready: Keithley2600, tsp: T
 @pytest.mark.parametrize("count", ["x 3.0", "nil nil", "9.91e+37 3.0", "-1.0 3.0", "3.0", "3.0 3.0 3.0"])
 def test_a_garbled_count_is_a_link_error(ready: Keithley2600, tsp: TspWire, count: str) -> None:
     say_load(tsp)
-    tsp.say(f"{COUNT} -> {count}")
-    with pytest.raises(LinkError, match="nvbuffer1"):
+    tsp.say(HOLD, f"{COUNT} -> {count}")
+    with pytest.raises(LinkError, match="labctl_readings"):
         ready.sweep([0.0, 0.5, -1.0], delay=0.01)
 
 
@@ -257,7 +260,7 @@ def test_damaged_columns_are_a_link_error(
     ready: Keithley2600, tsp: TspWire, place: int | tuple[int, int], value: float, why: str
 ) -> None:
     say_load(tsp)
-    tsp.say(f"{COUNT} -> 3.0 3.0", "waitcomplete()", "smua.source.delay = 0", "format.data = format.REAL64")
+    tsp.say(HOLD, f"{COUNT} -> 3.0 3.0", "waitcomplete()", "smua.source.delay = 0", "format.data = format.REAL64")
     table = np.array([row + row for row in ROWS], "<f8")
     table[0, place] = value
     tsp.say_block(f"printbuffer(1, 3, {COLUMNS})", table.tobytes())
@@ -268,7 +271,7 @@ def test_damaged_columns_are_a_link_error(
 
 def test_the_wrong_byte_order_is_seen(ready: Keithley2600, tsp: TspWire) -> None:
     say_load(tsp)
-    tsp.say(f"{COUNT} -> 3.0 3.0", "waitcomplete()", "smua.source.delay = 0", "format.data = format.REAL64")
+    tsp.say(HOLD, f"{COUNT} -> 3.0 3.0", "waitcomplete()", "smua.source.delay = 0", "format.data = format.REAL64")
     tsp.say_block(f"printbuffer(1, 3, {COLUMNS})", np.array([row + row for row in ROWS], ">f8").tobytes())
     tsp.say("format.data = format.ASCII")
     with pytest.raises(LinkError):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sim_backend.panels.keithley_2450_accuracy import SPECIFICATION, accuracy_of_2450
-from sim_backend.panels.keithley_2450_facts import CURRENT_RANGES, VOLTAGE_RANGES, Function
+from sim_backend.panels.keithley_2450_facts import CURRENT_RANGES, SOURCES, VOLTAGE_RANGES, Function
 
 
-@pytest.mark.parametrize("function", Function)
+@pytest.mark.parametrize("function", SOURCES)
 def test_every_range_can_be_sourced_and_measured(function: Function) -> None:
     meter = accuracy_of_2450(1)
     for full_scale in function.ranges:

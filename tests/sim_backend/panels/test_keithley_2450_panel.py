@@ -54,7 +54,7 @@ TRANSCRIPTS = [
     (b":FETC?\n:SYST:ERR:CODE?\n", b"-230\n"),
     (b":INIT\n:SYST:ERR:CODE?\n", b"-213\n"),
     (b":TRIG:STAT?\n", b"EMPTY;EMPTY;0\n"),
-    (b":SENS:FUNC \"RES\"\n:SYST:ERR:CODE?\n", b"-224\n"),
+    (b":SENS:FUNC \"POW\"\n:SYST:ERR:CODE?\n", b"-224\n"),
 ]  # fmt: skip
 
 
@@ -329,3 +329,8 @@ def test_no_bytes_break_it(make_bench_2450: Callable[..., Bench2450], data: byte
     standard = int(bench.ask("*ESR?") or "")
     while (code := int(bench.ask(":SYST:ERR:CODE?") or "")) != 0:
         assert standard & standard_event(code)
+
+
+def test_the_time_is_told_in_words_or_in_seconds(bench_2450: Bench2450) -> None:
+    assert bench_2450.ask(":SYST:TIME?") == "Thu Jan  1 00:00:00 2026"
+    assert bench_2450.ask(":SYST:TIME? 1") == "1767225600"

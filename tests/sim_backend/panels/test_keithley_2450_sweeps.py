@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from labctl.errors import ModelError
-from sim_backend.panels.keithley_2450_facts import CONVERSION_OVERHEAD
+from sim_backend.panels.keithley_2450_facts import CONVERSION_OVERHEAD, FULL_SCALE, SOURCES, Function
 from sim_backend.panels.keithley_2450_instrument import Options
 
 if TYPE_CHECKING:
@@ -204,3 +204,10 @@ def test_a_sweep_that_the_world_has_no_answer_to_ends(bench_2450: Bench2450, mon
     monkeypatch.undo()
     assert bench_2450.ask("*OPC?") == "1"
     assert bench_2450.ask(":INIT;*WAI;*OPC?") == "1"
+
+
+@pytest.mark.parametrize("function", SOURCES)
+def test_the_ranges_of_many_levels_are_those_of_each(function: Function) -> None:
+    ends = [full * FULL_SCALE * nearly for full in function.ranges for nearly in (1.0, 1 - 1e-9, 1 + 1e-12, 1 + 1e-9)]
+    values = [sign * value for value in (*ends, 0.0, 2 * ends[-1]) for sign in (1, -1)]
+    assert function.holding_ranges(values) == [function.holding_range(value) for value in values]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim_backend.panels.host_link import LONGEST_MESSAGE
 from sim_backend.panels.scpi_errors import ScpiError, StandardEvent, standard_event
 from sim_backend.panels.scpi_events import EventKind, EventLog
 from sim_backend.panels.scpi_grammar import Token, TokenKind, parse_token, short_form
-from sim_backend.panels.scpi_panel import LONGEST_MESSAGE
 from sim_backend.panels.scpi_parameters import Integer, Number
 from sim_backend.panels.scpi_settings import query
 from sim_backend.panels.scpi_table import CommandTable

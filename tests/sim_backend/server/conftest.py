@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from labctl.backend import BackendOptions, WallClock
-from labctl.bench_file import load_bench
+from labctl.bench_file import DEFAULT_BENCH, read_bench
 from labctl.messages import pack_arm, unpack_hello_reply, unpack_status
 from labctl.wire import SESSIONLESS, Frame, FrameReader, Kind, Opcode, encode_frame
 from sim_backend.backend import TwinBackend
 from sim_backend.server.bounds import Bounds
 from sim_backend.server.loop import Loop
-from sim_backend.server.offers import offer
+from sim_backend.server.offers import Terms, offer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from labctl.bench_file import BenchFile
     from labctl.instruments import BoardStatus
 
 PATIENCE = 60.0
@@ -91,21 +92,32 @@ def serve_twin(tmp_path: Path) -> Iterator[ServeTwin]:
 class ServeBench(Protocol):
     """What the fixture `serve_bench` is."""
 
-    def __call__(self, bounds: Bounds = ..., latency: float = ..., *, hurry: bool = ...) -> ServedHere:
+    def __call__(
+        self, bounds: Bounds = ..., latency: float = ..., *, hurry: bool = ..., token: bytes = ..., driver: str = ...
+    ) -> ServedHere:
         """Serve the packaged bench until the test ends."""
         ...
+
+
+def _bench(driver: str) -> BenchFile:
+    """Return the packaged bench with another source-measure unit."""
+    text = DEFAULT_BENCH.read_text(encoding="utf-8")
+    text = text.replace('"keithley-2450"', f'"{driver}"').replace('expect = "2450"', "")
+    return read_bench(text, f"{driver}.toml")
 
 
 class ServedHere:
     """The packaged bench, served from a thread of this process."""
 
-    def __init__(self, bounds: Bounds, latency: float, hurry: bool) -> None:
+    def __init__(self, bounds: Bounds, terms: Terms, hurry: bool, driver: str) -> None:
         self.complaints: list[str] = []
         self._stopping = threading.Event()
         self._connections: list[socket.socket] = []
         self.loop = Loop(WallClock(), bounds, self.complaints.append, lambda: None)
-        self.twin = TwinBackend(load_bench(), BackendOptions(), lambda start: self.loop.make_clock(start, hurry=hurry))
-        found = {name: offer(self.loop, panel, "any", latency=latency) for name, panel in self.twin.panels.items()}
+        self.twin = TwinBackend(
+            _bench(driver), BackendOptions(), lambda start: self.loop.make_clock(start, hurry=hurry)
+        )
+        found = {name: offer(self.loop, panel, "any", terms) for name, panel in self.twin.panels.items()}
         self.ports = {name: int(re.findall(r"\d+", one.resource)[-1]) for name, one in found.items()}
         self.terminals = {name: one.others[0] if one.others else "" for name, one in found.items()}
         self._thread = threading.Thread(target=self.loop.run, args=(self._stopping.is_set,))
@@ -189,12 +201,33 @@ class Board:
 
 
 @pytest.fixture
+def board_at() -> Iterator[Callable[[int], Board]]:
+    """Connect to the board at a port, as `board_at(port)`."""
+    connections: list[socket.socket] = []
+
+    def connect(port: int) -> Board:
+        connections.append(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+        return Board(connections[-1])
+
+    yield connect
+    for connection in connections:
+        connection.close()
+
+
+@pytest.fixture
 def serve_bench() -> Iterator[ServeBench]:
     """Serve the packaged bench from a thread, as `serve_bench().connect("smu")`; nothing may be complained of."""
     served: list[ServedHere] = []
 
-    def start(bounds: Bounds | None = None, latency: float = 0.0, *, hurry: bool = False) -> ServedHere:
-        served.append(ServedHere(bounds or Bounds(), latency, hurry))
+    def start(
+        bounds: Bounds | None = None,
+        latency: float = 0.0,
+        *,
+        hurry: bool = False,
+        token: bytes = b"",
+        driver: str = "keithley-2450",
+    ) -> ServedHere:
+        served.append(ServedHere(bounds or Bounds(), Terms(latency=latency, token=token), hurry, driver))
         return served[-1]
 
     yield start

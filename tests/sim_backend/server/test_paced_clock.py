@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 
 from labctl.backend import WallClock
-from sim_backend.server.paced_clock import TOLERANCE, PacedClock, WorkClock
+from sim_backend.server.paced_clock import TOLERANCE, PacedClock, WatchClock, WorkClock
 
 
 class Wall(WallClock):
@@ -26,9 +29,24 @@ def wall() -> Wall:
     return Wall()
 
 
+def guard(action: Callable[[], None]) -> Callable[[], None]:
+    """Return what is due; a bad sector ends there."""
+
+    def due() -> None:
+        with suppress(OSError):
+            action()
+
+    return due
+
+
 @pytest.fixture
-def clock(wall: Wall) -> PacedClock:
-    return PacedClock(7.0, wall, wall.sleep)
+def watch(wall: Wall) -> WatchClock:
+    return WatchClock(wall, guard)
+
+
+@pytest.fixture
+def clock(wall: Wall, watch: WatchClock) -> PacedClock:
+    return PacedClock(7.0, wall, watch, guard, wall.sleep)
 
 
 def test_an_operation_takes_its_time_on_the_wall(clock: PacedClock, wall: Wall) -> None:
@@ -81,7 +99,7 @@ def test_timers_fall_due_at_their_own_time_while_nobody_works(clock: PacedClock,
     assert times == pytest.approx([7.4, 7.8])
 
 
-def test_what_is_begun_during_a_wait_does_not_shorten_it(wall: Wall) -> None:
+def test_what_is_begun_during_a_wait_does_not_shorten_it(wall: Wall, watch: WatchClock) -> None:
     lasted: list[float] = []
 
     def idle(duration: float) -> None:
@@ -93,19 +111,19 @@ def test_what_is_begun_during_a_wait_does_not_shorten_it(wall: Wall) -> None:
             clock.sleep(0.1)
             lasted[0] = clock.now() - start
 
-    clock = PacedClock(0.0, wall, idle)
+    clock = PacedClock(0.0, wall, watch, guard, idle)
     clock.sleep(0.3)
     assert lasted == [pytest.approx(0.1)]
     assert clock.now() == pytest.approx(0.3)
     assert wall.time == pytest.approx(1000.3)
 
 
-def test_a_wait_ends_when_nothing_is_waited_for_any_more(wall: Wall) -> None:
+def test_a_wait_ends_when_nothing_is_waited_for_any_more(wall: Wall, watch: WatchClock) -> None:
     def idle(duration: float) -> None:
         wall.sleep(min(duration, 0.5))
         clock.paced = False
 
-    clock = PacedClock(0.0, wall, idle)
+    clock = PacedClock(0.0, wall, watch, guard, idle)
     due: list[float] = []
     clock.every(60.0, lambda: due.append(clock.now()))
     clock.sleep(3600.0)
@@ -114,10 +132,57 @@ def test_a_wait_ends_when_nothing_is_waited_for_any_more(wall: Wall) -> None:
     assert len(due) == 60
 
 
-def test_a_clock_of_work_takes_no_time_and_has_its_watch_on_the_wall(clock: PacedClock, wall: Wall) -> None:
-    work = WorkClock(5.0, clock)
+def test_a_clock_of_work_takes_no_time_and_has_its_watch_on_the_wall(
+    clock: PacedClock, wall: Wall, watch: WatchClock
+) -> None:
+    work = WorkClock(5.0, watch, guard)
     work.sleep(100.0)
     assert work.now() == 105.0
     assert wall.time == 1000.0
-    assert work.watch is clock
-    assert clock.watch is clock
+    assert work.watch is watch
+    assert clock.watch is watch
+
+
+def test_the_watch_goes_with_the_wall_whatever_computing_takes(clock: PacedClock, wall: Wall) -> None:
+    bites: list[float] = []
+    clock.watch.every(1.0, lambda: bites.append(wall.time))
+    clock.sleep(0.25)
+    wall.time += 0.5
+    clock.finish_operation()
+    assert clock.watch.until_due(0.0) == pytest.approx(0.25)
+    wall.time += 0.25
+    clock.watch.fire(0.0, wall.time)
+    assert bites == [1001.0]
+    assert clock.watch.until_due(0.0) == pytest.approx(1.0)
+
+
+def test_what_is_due_on_the_watch_before_a_time_is_left_to_others(watch: WatchClock, wall: Wall) -> None:
+    """Bytes that a host sent before then are being obeyed: they may keep it from happening."""
+    bites: list[str] = []
+    early = watch.every(1.0, lambda: bites.append("early"))
+    watch.every(2.0, lambda: bites.append("late"))
+    wall.time += 2.5
+    assert watch.until_due(1001.5) == 0.0
+    assert watch.until_due(1002.0) is None
+    watch.fire(1001.5, wall.time)
+    assert bites == ["late"]
+    early.cancel()
+    watch.fire(0.0, wall.time)
+    assert bites == ["late"]
+
+
+def test_nothing_lasts_on_the_watch(watch: WatchClock) -> None:
+    with pytest.raises(NotImplementedError):
+        watch.sleep(1.0)
+
+
+def test_what_fails_when_it_is_due_is_nothing_to_the_operation_under_way(clock: PacedClock, watch: WatchClock) -> None:
+    def fail() -> None:
+        tried.append(1)
+        raise OSError
+
+    for one in (clock, WorkClock(0.0, watch, guard)):
+        tried: list[int] = []
+        one.every(0.1, fail)
+        one.sleep(0.55)
+        assert len(tried) == 5

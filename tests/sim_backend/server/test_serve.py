@@ -14,18 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import serial
 
 from labctl.backend import BackendOptions
 from labctl.bench_file import load_bench
-from labctl.engine import RunRequest, Watcher, run
+from labctl.engine import Watcher, run
 from labctl.errors import DieFileError
+from labctl.instruments import Cell, Pulse
+from labctl.messages import pack_entries, unpack_receipt
+from labctl.plan import RunRequest
 from labctl.run_reader import RunReader
+from labctl.wire import Opcode
 from protocols.write_verify import LevelWritten
 from sim_backend.backend import TwinBackend
 from sim_backend.die_file import load_die
 
 if TYPE_CHECKING:
-    from tests.sim_backend.server.conftest import ServedTwin, ServeTwin
+    from collections.abc import Callable
+
+    from tests.sim_backend.server.conftest import Board, ServedTwin, ServeTwin
 
 SEED = 3
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pseudo-terminals")
@@ -115,7 +122,7 @@ def _steps(folder: Path) -> int:
         return reader.steps()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_saves_the_die(serve_twin: ServeTwin, tmp_path: Path, number: signal.Signals) -> None:
     twin = serve_twin("--die", "die.npz", "--seed", "9")
     assert twin.stop(number).count("\n") == 1
@@ -178,6 +185,8 @@ def test_two_at_once_do_not_share_a_die(serve_twin: ServeTwin, tmp_path: Path) -
         (["--port", "smv=1"], ["'smv'", "'smu'"]),
         (["--port", "smu=70000"], ["--port smu=70000", "65535"]),
         (["--host", "::1"], ["::1", "IPv4"]),
+        (["--host", "0.0.0.0"], ["0.0.0.0", "--token-file"]),
+        (["--token-file", "mine.toml"], ["mine.toml", "no token"]),
         (["--audit", "."], ["--audit", "folder"]),
         (["--die", "nowhere/die.npz"], ["--die", "no folder"]),
         (["--write-bench", "mine.toml"], ["mine.toml", "name another"]),
@@ -223,3 +232,86 @@ def test_a_client_of_a_twin_that_hurries_cannot_wait(serve_twin: ServeTwin) -> N
         bench.wait(0.1)
     with closing(TwinBackend(file, BackendOptions())) as backend, closing(Bench(file, backend)) as bench:
         bench.wait(0.1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_at_any_time_save_what_was_delivered(
+    serve_twin: ServeTwin, tmp_path: Path, number: signal.Signals, board_at: Callable[[int], Board]
+) -> None:
+    """However many: the die in the file is the one that the hosts' pulses made."""
+    twin = serve_twin("--die", "die.npz", "--speed", "max")
+    port = int(twin.instruments["board"]["resource"].rpartition(":")[2])
+    confirmed, board = 0, board_at(port)
+    board.arm(5.0)
+    for count in range(100):
+        if count >= 50:
+            twin.process.send_signal(number)
+        try:
+            board.send(Opcode.PULSE, pack_entries([Pulse(Cell(3, 5), 0.9, 80e-9)] * 7))
+            confirmed = unpack_receipt(board.next().payload)[1]
+        except (ConnectionError, AssertionError):
+            break
+    else:
+        pytest.fail("it goes on")
+    _, err = twin.process.communicate(timeout=60)
+    assert twin.process.returncode == 128 + number
+    assert err.splitlines() == ["labctl: the die is saved in die.npz"]
+    saved = int(load_die(tmp_path / "die.npz").die.write_count.sum())
+    assert saved in (confirmed, confirmed + 7), "the last list's confirmation may have been under way"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["client-0.toml", "die.npz"]
+
+
+def test_an_audit_of_another_die_is_not_mixed_up_with_this_one_s(serve_twin: ServeTwin, tmp_path: Path) -> None:
+    twin = serve_twin("--speed", "max", "--seed", str(SEED), "--audit", "truth.sqlite")
+    labctl(tmp_path, "run", "write-verify", "--set", "levels=3", "--bench", str(twin.bench))
+    twin.stop()
+    done = labctl(tmp_path, "twin", "serve", "--seed", "99", "--audit", "truth.sqlite")
+    assert done.returncode == 2
+    assert "--audit truth.sqlite: it tells of another die" in done.stderr
+
+
+def test_an_audit_goes_on_with_its_die(serve_twin: ServeTwin, tmp_path: Path) -> None:
+    runs: list[str] = []
+    for _ in range(2):
+        twin = serve_twin("--speed", "max", "--die", "die.npz", "--audit", "truth.sqlite")
+        command = ["run", "write-verify", "--json", "--set", "levels=20", "--bench", str(twin.bench)]
+        runs.append(json.loads(labctl(tmp_path, *command).stdout)["run"])
+        twin.stop()
+    for one in runs:
+        audit = labctl(tmp_path, "audit", one, "--truth", "truth.sqlite", "--json")
+        truth = json.loads(audit.stdout)
+        assert truth["levels"] == 20
+        assert truth["true_error_rms"] < 2.0
+
+
+def test_a_token_lets_other_computers_in(serve_twin: ServeTwin, tmp_path: Path) -> None:
+    twin = serve_twin("--host", "0.0.0.0", "--token-file", "token")
+    port = int(twin.instruments["smu"]["resource"].split("::")[2])
+    for token, answer in ((b"wrong" * 5, b""), ((tmp_path / "token").read_bytes().strip(), b"KEITHLEY")):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(token + b"\n*IDN?\n")
+            try:
+                assert connection.recv(4096)[:8] == answer
+            except ConnectionResetError:
+                assert answer == b""
+    assert "begins with a line that holds the token in token" in twin.stop()
+
+
+def test_terminals_go_with_the_service(serve_twin: ServeTwin) -> None:
+    twin = serve_twin()
+    devices = [one["others"][0].removeprefix("ASRL").removesuffix("::INSTR") for one in twin.instruments.values()]
+    with serial.Serial(devices[0], timeout=60) as port:
+        twin.process.kill()
+        twin.process.wait()
+        with pytest.raises(serial.SerialException):
+            port.read(1)
+    assert not any(Path(device).exists() for device in devices)
+
+
+def test_a_bench_that_was_written_is_served_again(serve_twin: ServeTwin) -> None:
+    """Its clock is that of the twin that wrote it, not of the one that serves it."""
+    first = serve_twin("--speed", "max")
+    first.stop()
+    assert load_bench(first.bench).bench.clock == "operations"
+    second = serve_twin("--bench", str(first.bench))
+    assert load_bench(second.bench).bench.clock == "wall"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from sim_backend.links import TakesManyHosts, link_to
+from sim_backend.panels.host_link import LONGEST_MESSAGE
 from sim_backend.panels.keithley_2400_instrument import Options
-from sim_backend.panels.scpi_panel import LONGEST_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +205,7 @@ def test_set_ups_and_buffer_survive_a_power_cycle(bench_2400: Bench2400) -> None
         (":TRAC:CLE", ":TRAC:DATA?", -230, ":TRAC:POIN:ACT?", "0"),
         (":TRAC:CLE", ":CALC3:DATA?", -230, ":CALC3:FORM?", "MEAN"),
         ("*CLS", "*SAV 5", -222, ":OUTP?", "0"),
-        ("*CLS", ":CALC1:STAT ON", -221, ":CALC1:STAT?", "0"),
+        ("*CLS", ":CALC2:LIM4:STAT ON", -221, ":CALC1:STAT?", "0"),
     ],
 )
 def test_what_is_refused_changes_nothing(

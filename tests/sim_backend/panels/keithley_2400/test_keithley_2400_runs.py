@@ -9,9 +9,9 @@ import pytest
 
 from labctl.errors import ModelError
 from sim_backend.links import link_to
+from sim_backend.panels.host_link import LONGEST_MESSAGE
 from sim_backend.panels.keithley_2400_facts import NOT_MEASURED
 from sim_backend.panels.keithley_2400_instrument import Options
-from sim_backend.panels.scpi_panel import LONGEST_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

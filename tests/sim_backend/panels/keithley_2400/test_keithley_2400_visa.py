@@ -60,7 +60,7 @@ def ascii_values(smu: MessageBasedResource, message: str) -> list[float]:
     [
         (GPIB, {"read_termination": "\n", "write_termination": "\n"}),
         (GPIB, {}),
-        (SERIAL, {"read_termination": "\n", "write_termination": "\r"}),
+        (SERIAL, {"read_termination": "\r", "write_termination": "\r"}),
         (SERIAL, {"read_termination": "\n", "write_termination": "\r\n"}),
     ],
 )

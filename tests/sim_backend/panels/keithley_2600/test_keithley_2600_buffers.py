@@ -167,7 +167,7 @@ def test_factory_scripts_sweep_and_pulse(bench: Bench2600) -> None:
     )
     bench.send("smua.nvbuffer1.clear() smua.nvbuffer2.clear() smua.source.func = 1 smua.source.output = 1")
     configured = "ConfigPulseVMeasureI(smua, 0, 1, 1e-3, 5e-3, 20e-3, 3, smua.nvbuffer2, 1)"
-    assert bench.ask(f"print({configured})") == "true\tNo Errors"
+    assert bench.ask(f"print({configured})") == "true\tPulse 1 configured."
     assert bench.ask("print(InitiatePulseTest(1))") == "true\tNo Errors"
     assert bench.ask("printbuffer(1, 3, smua.nvbuffer2)") == "1.00000e-04, 1.00000e-04, 1.00000e-04"
     assert bench.ask("print(InitiatePulseTest(2))") == "false\tPulse test is not configured"
@@ -210,3 +210,10 @@ def test_a_loop_of_events_ends(bench: Bench2600) -> None:
     bench.send("trigger.timer[1].passthrough = true trigger.timer[1].count = 0")
     bench.send("trigger.timer[1].stimulus = trigger.EVENT_ID", "*TRG", "delay(100)")
     assert bench.print("1") == [1]
+
+
+def test_printing_what_is_not_there_gives_one_error_a_place_and_no_more_than_the_queue_holds(bench: Bench2600) -> None:
+    printed = bench.ask("printbuffer(1, 4e5, smua.nvbuffer1, smua.nvbuffer2)").split(", ")
+    assert printed == ["9.91000e+37"] * 800_000
+    errors = bench.errors()
+    assert [code for code, _ in errors] == [4900] * 99 + [-350]

@@ -258,7 +258,8 @@ def test_the_interlock_keeps_high_voltages_off(make_bench: Callable[..., Bench26
     bench = make_bench(Options(interlock=False))
     assert bench.error("smua.source.levelv = 50", "smua.source.output = 1") == (802, "Output blocked by interlock")
     assert bench.print("smua.source.output") == [0]
-    assert bench.error("smua.source.levelv = 30", "smua.source.output = 1") is None
+    assert bench.error("smua.source.levelv = 30", "smua.source.output = 1") == (802, "Output blocked by interlock")
+    assert bench.error("smua.source.levelv = 20", "smua.source.output = 1") is None
 
 
 def test_a_power_limit_lowers_the_current_limit(bench: Bench2600) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import random
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -150,80 +147,3 @@ def test_an_impossible_request_to_the_world_is_not_hidden(bench: Bench2600, monk
         bench.send("pcall(smua.measure.i) x = 1")
     monkeypatch.undo()
     assert bench.ask("print(x)") == "nil"
-
-
-WORDS = (
-    "smua", "smub", ".source", ".measure", ".trigger", ".levelv", ".leveli", ".limiti", ".limitv", ".rangev", ".rangei",
-    ".output", ".func", ".nplc", ".i", ".v", ".iv", ".r", ".nvbuffer1", ".nvbuffer2", ".readings", ".clear", ".reset",
-    ".makebuffer", ".count", ".initiate", ".linearv", ".listv", ".stimulus", ".action", ".arm", ".endpulse", "trigger",
-    ".timer", ".blender", "[1]", "[2]", "[9]", ".EVENT_ID", ".delay", "status", ".condition", ".event", ".enable",
-    ".standard", ".operation", "format", ".data", ".asciiprecision", "errorqueue", ".next", "()", "(", ")", " = ", "=",
-    "==", "print", "printbuffer", "printnumber", "(1, 3, smua.nvbuffer1)", "1", "0", "-1", "1e-3", "1e30", "2.5", "nil",
-    "true", "'x'", "{1, 2, 3}", "{}", ",", " ", " for i = 1, 3 do ", " end", " if ", " then ", " while true do ",
-    " function f() ", "f", "local x", "x", "return", "+", "-", "..", "^", "delay", "waitcomplete()", "pcall", "error",
-    "setmetatable", "getmetatable", "_G", "string.rep", "string.find", "table.insert", "tostring", "next", "*IDN?",
-    "*TRG", "*RST", "*CLS", "*OPC?", "*ESE 4", "loadscript ", "loadandrunscript", "endscript", "script.anonymous",
-    "reset()", "smua.abort()", "SweepVLinMeasureI(smua, 0, 1, 0, 5)", "userstring.add", "digio.writebit", "bit.bitand",
-    "display.settext", "beeper.beep(1, 2)", "localnode", ".prompts = 1", "exit()", "collectgarbage()", "--", "[[", "]]",
-)  # fmt: skip
-SHAPES = (
-    "smu{c}.source.level{q} = {n}", "smu{c}.source.limit{q} = {n}", "smu{c}.source.range{q} = {n}",
-    "smu{c}.source.output = {n}", "smu{c}.source.func = {n}", "print(smu{c}.measure.{q}())",
-    "smu{c}.measure.nplc = {n}",
-    "smu{c}.measure.iv(smu{c}.nvbuffer1, smu{c}.nvbuffer2)", "printbuffer({n}, {n}, smu{c}.nvbuffer1.sourcevalues)",
-    "smu{c}.trigger.source.linear{q}({n}, {n}, {n})", "smu{c}.trigger.count = {n}",
-    "smu{c}.trigger.measure.action = {n}",
-    "smu{c}.trigger.measure.{q}(smu{c}.nvbuffer1)", "smu{c}.trigger.source.action = {n}", "smu{c}.trigger.initiate()",
-    "smu{c}.trigger.source.stimulus = {n}", "trigger.timer[{n}].stimulus = {n}", "trigger.timer[{n}].delay = {n}",
-    "trigger.blender[{n}].stimulus[{n}] = {n}", "buf = smu{c}.makebuffer({n})", "buf.collecttimestamps = {n}",
-    "format.data = {n}", "print({n}, '{q}', buf)", "delay({n})", "status.request_enable = {n}",
-)  # fmt: skip
-
-
-def random_lines(seed: int, count: int) -> list[bytes]:
-    """Return lines of random bytes, of random words, and of commands with random numbers."""
-    generator = random.Random(seed)
-    numbers = ("0", "1", "2", "3", "-1", "1e-9", "0.5", "7", "200", "1e9", "0/0", "nil", "{{}}", "'a'", "-1/0")
-    lines: list[bytes] = []
-    for _ in range(count):
-        kind = generator.random()
-        if kind < 0.2:
-            line = generator.randbytes(generator.randrange(60)).replace(b"\n", b" ")
-        elif kind < 0.6:
-            line = "".join(generator.choice(WORDS) for _ in range(generator.randrange(1, 12))).encode()
-        else:
-            shape = (
-                generator.choice(SHAPES).replace("{c}", generator.choice("aaab")).replace("{q}", generator.choice("iv"))
-            )
-            while "{n}" in shape:
-                shape = shape.replace("{n}", generator.choice(numbers), 1)
-            line = shape.replace("{{}}", "{}").encode()
-        lines.append(line)
-    return lines
-
-
-def test_no_line_breaks_the_panel(make_bench: Callable[..., Bench2600]) -> None:
-    bench = make_bench(Options(bounds=Bounds(instructions=100_000, seconds=5.0), patience=10.0))
-    objects: list[int] = []
-    for number, line in enumerate(random_lines(1, 10_000)):
-        replies = bench.panel.receive(line + b"\n")
-        assert all(reply.endswith(b"\n") for reply in replies)
-        if number % 1_000 == 999:
-            bench.panel.connect()
-            # Scripts may have overwritten any global; the common commands stay.
-            assert bench.panel.receive(b"*RST\n*CLS\n*OPC?\n")[-1] == b"1\n"
-            bench.panel.power_cycle()
-            bench.terminals.durations.clear()
-            bench.terminals.states.clear()
-            gc.collect()
-            objects.append(len(gc.get_objects()))
-    assert objects[-1] < 1.05 * objects[1]
-    assert bench.ask("print(errorqueue.count)") == "0.00000e+00"
-
-
-def test_a_simple_query_is_quick(bench: Bench2600) -> None:
-    started = time.process_time()
-    for _ in range(500):
-        bench.ask("print(smua.source.limiti)")
-    # About 30 us each; a hundred times that is a fault, not a slow machine.
-    assert time.process_time() - started < 1.5

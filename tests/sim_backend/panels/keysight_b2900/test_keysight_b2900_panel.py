@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,6 +103,17 @@ def test_a_single_channel_model_has_no_second_channel(make_bench: Callable[..., 
     assert bench.code(":MEAS:CURR? (@2)") == -222
     assert bench.code(":SOUR1:VOLT 1;:MEAS:CURR? (@1)") == 0
     assert bench.ask(":SENS:CURR:RANG? MIN;:STAT:OPER:COND?") == "+1.000000E-07;18"
+
+
+@pytest.mark.parametrize(("model", "shortest"), [("B2902A", "+2.000000E-05"), ("B2911A", "+1.000000E-05")])
+def test_the_shortest_trigger_interval_is_the_model_s(
+    make_bench: Callable[..., Bench], model: str, shortest: str
+) -> None:
+    bench = make_bench(Options(model=model))
+    for _ in range(2):
+        assert bench.ask(":TRIG:ACQ:TIM?;TIM? MIN;:ARM:TRAN:TIM?") == ";".join([shortest] * 3)
+        bench.ask(":TRIG:TIM 1;:ARM:TIM 1;*RST")
+    assert bench.code(":TRIG:TIM 1.5E-5") == (-222 if model == "B2902A" else 0)
 
 
 @pytest.mark.parametrize(
@@ -317,6 +329,15 @@ def test_automatic_ranging_stays_within_the_compliance_s_range(bench: Bench) -> 
     assert bench.values(":SENS:CURR:RANG?") == [1e-6]
     bench.ask(":SENS:CURR:PROT 1E-3;:SENS:CURR:RANG:AUTO:ULIM 1E-5;:MEAS:CURR?")
     assert bench.values(":SENS:CURR:RANG?") == [1e-5]
+
+
+def test_a_fixed_range_above_the_compliance_s_is_not_used(bench: Bench) -> None:
+    bench.ask(":SENS:CURR:PROT 1E-3;:SENS:CURR:RANG 1;:SOUR:VOLT 1.23456789;:FORM REAL,64")
+    reply = bench.raw(":MEAS:CURR?")
+    assert reply is not None
+    # In steps of the 1 mA range, not of the one that was set, and that is read back.
+    assert struct.unpack(">d", reply[3:-1])[0] == pytest.approx(123.457e-6, abs=1e-12)
+    assert bench.values(":SENS:CURR:RANG?") == [1.0]
 
 
 def test_a_value_beyond_a_fixed_range_is_infinite_on_either_side(bench: Bench) -> None:

@@ -172,6 +172,33 @@ def test_counts_of_the_two_actions_differ(bench: Bench) -> None:
     assert bench.values(":FETC:ARR:SOUR?") == [0, 0.5, 0.5, 0.5]
 
 
+def test_a_timer_of_the_source_alone_sets_the_pace(bench: Bench) -> None:
+    """Measurements left to the instrument follow the source's triggers."""
+    bench.ask(f"{staircase(0, 1, 3)};:SENS:WAIT 0;:TRIG:TRAN:SOUR TIM;TIM 0.1;:OUTP 1")
+    bench.clock.sleep(1)
+    bench.ask(":INIT")
+    bench.clock.sleep(0.05)
+    assert bench.terminals.drive_state == (0.0, 1e-3)
+    assert bench.values(":FETC:ARR:TIME?") == pytest.approx([0, 0.1, 0.2])
+    assert bench.values(":FETC:ARR:SOUR?") == [0, 0.5, 1]
+    bench.ask(":TRIG:TRAN:SOUR BUS;:INIT")
+    assert bench.ask(":STAT:OPER:COND?") == str(1152 + 4)
+
+
+def test_several_measurements_a_step_on_two_timers(bench: Bench) -> None:
+    bench.ask(f"{staircase(0, 1, 3)};:SENS:WAIT 0;:TRIG:SOUR TIM;:TRIG:TRAN:TIM 0.1;:TRIG:ACQ:TIM 0.02;COUN 15;:OUTP 1")
+    bench.clock.sleep(1)
+    start = bench.clock.now()
+    bench.ask(":READ?")
+    assert bench.clock.now() - start == pytest.approx(0.28 + CONVERSION, abs=2e-5)
+    assert bench.values(":FETC:ARR:SOUR?") == [0] * 5 + [0.5] * 5 + [1] * 5
+    assert bench.values(":FETC:ARR:TIME?") == pytest.approx([place * 0.02 for place in range(15)])
+    # With the slower measurements the source goes on meanwhile.
+    bench.ask(":TRIG:TRAN:TIM 0.02;:TRIG:ACQ:TIM 0.05;COUN 2;:SOUR:FUNC:TRIG:CONT 1;:READ?")
+    assert bench.values(":FETC:ARR:SOUR?") == [0, 1]
+    assert bench.ask(":STAT:OPER:COND?;:SYST:ERR:COUN?") == "1170;0"
+
+
 def test_bus_triggers(bench: Bench) -> None:
     bench.ask(f"{staircase(0, 1, 2)};:TRIG:SOUR BUS;:OUTP 1;:INIT")
     assert bench.ask(":STAT:OPER:COND?") == str(1152 + 32)
@@ -280,6 +307,37 @@ def test_a_pulse_is_measured_when_the_delay_says(bench: Bench, delay: float, cur
     setup = f":SOUR:FUNC PULS;:SOUR:PULS:DEL 1E-3;WIDT 2E-3;:SENS:CURR:APER 1E-4;:TRIG:ACQ:DEL {delay}"
     bench.ask(f"{PLAIN};{setup};:SOUR:VOLT 0.1;:SOUR:VOLT:TRIG 0.5;:OUTP 1;:SENS:WAIT 0;:READ?")
     assert bench.values(":FETC:CURR?") == pytest.approx([current])
+
+
+def test_a_conversion_that_ends_with_the_pulse_is_in_it(bench: Bench) -> None:
+    """The pulse is as long as it was set to, and the next one begins on the timer."""
+    bench.ask(f"{PLAIN};:SOUR:FUNC PULS;:SOUR:PULS:WIDT 3E-4;:SENS:CURR:APER 1E-4;:TRIG:ACQ:DEL 2E-4;:OUTP 1")
+    bench.ask(":SOUR:VOLT:TRIG 0.5;:TRIG:SOUR TIM;TIM 5E-4;COUN 400;:FORM:ELEM:SENS CURR")
+    bench.clock.sleep(1)
+    bench.terminals.history.clear()
+    assert bench.values(":READ:ARR?") == pytest.approx([5e-5] * 400)
+    edges = [moment for moment, _ in bench.terminals.history[:800]]
+    widths = [after - before for before, after in zip(edges[::2], edges[1::2], strict=True)]
+    assert widths == pytest.approx([3e-4] * 400)
+    assert [after - before for before, after in pairwise(edges[::2])] == pytest.approx([5e-4] * 399)
+
+
+def test_pulses_without_a_timer_have_the_base_between_them(bench: Bench) -> None:
+    bench.ask(f"{PLAIN};:SOUR:FUNC PULS;:SOUR:VOLT:TRIG 0.5;:SENS:CURR:APER 1E-5;:TRIG:COUN 3;:OUTP 1")
+    bench.clock.sleep(1)
+    bench.terminals.history.clear()
+    bench.ask(":READ?")
+    assert [voltage for _, voltage in bench.terminals.history[:6]] == [0.5, 0.0] * 3
+    times = [moment for moment, _ in bench.terminals.history[:6]]
+    assert all(after > before for before, after in pairwise(times))
+
+
+def test_automatic_ranging_of_a_pulse_takes_the_compliance_s_range(bench: Bench) -> None:
+    """A measurement range cannot change within a pulse: the last one's would show an overflow here."""
+    bench.ask(":SENS:CURR:PROT 1E-2;:SOUR:VOLT 0.001;:OUTP 1;:MEAS?;:SENS:CURR:APER 1E-5;:TRIG:ACQ:DEL 2E-5")
+    bench.ask(":SOUR:FUNC PULS;:SOUR:VOLT:TRIG 10;:READ?")
+    assert bench.values(":FETC:CURR?") == pytest.approx([1e-3])
+    assert bench.values(":SENS:CURR:RANG?") == [1e-2]
 
 
 def test_protection_ends_a_run(bench: Bench) -> None:

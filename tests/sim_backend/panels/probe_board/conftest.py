@@ -176,6 +176,32 @@ class BoardHost:
         """Return the payload of PULSE_READ."""
         return struct.pack("<iH", voltage, averages) + cls.entries(pulses)
 
+    @staticmethod
+    def multiply(
+        vectors: Iterable[Iterable[int]],
+        coding: int = 0,
+        direction: int = 0,
+        averages: int = 1,
+        floor: int = 0,
+        voltage: int = 0,
+        slot: int = 100_000,
+    ) -> bytes:
+        """Return the payload of MULTIPLY; inputs in uV, or (coding 1) in ns."""
+        listed = [list(vector) for vector in vectors]
+        head = struct.pack("<BBHHiiI", coding, direction, averages, len(listed), floor, voltage, slot)
+        kind = "<i" if coding == 0 else "<I"
+        return head + b"".join(struct.pack(kind, value) for vector in listed for value in vector)
+
+    def products(self, payload: bytes, outputs: int) -> tuple[list[list[float]], list[list[int]]]:
+        """Send MULTIPLY; return currents (A) and flags, a list for each vector."""
+        reply = self.ok(0x0030, payload)
+        count = len(reply) // 9
+        assert len(reply) == 9 * count
+        assert count % outputs == 0
+        currents, flags = list(struct.unpack_from(f"<{count}d", reply)), list(reply[8 * count :])
+        parts = range(0, count, outputs)
+        return [currents[a : a + outputs] for a in parts], [flags[a : a + outputs] for a in parts]
+
 
 def problem(answer: Answer) -> Problem:
     """Return the payload of an error."""

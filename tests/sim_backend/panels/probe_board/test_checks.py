@@ -39,14 +39,6 @@ def test_operations_that_do_not_exist(host: BoardHost, opcode: int) -> None:
     assert host.refused(opcode, b"whatever")[:4] == (BAD_OPCODE, NONE, 0, 0)
 
 
-@pytest.mark.parametrize("opcode", [0x0030, 0x0040, 0x0041, 0x0050, 0x0051])
-def test_operations_without_their_feature_are_noticed_before_their_length(host: BoardHost, opcode: int) -> None:
-    features = struct.unpack("<I", host.outside(0x0003).payload[-4:])[0]
-    assert features == 1
-    host.hello()
-    assert host.refused(opcode, b"whatever")[:4] == (UNSUPPORTED, NONE, 0, 0)
-
-
 LENGTHS = {
     CLEAR: 0, ARM: 4, SCHEME: 2, COMPLIANCE: 9, ROUTE: 4, UNROUTE: 0,
     READ: 8 + 4 * 2, PULSE: 2 + 16 * 2, PULSE_READ: 8 + 16 * 2,

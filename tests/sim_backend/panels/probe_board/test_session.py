@@ -131,7 +131,8 @@ def test_sequence_and_session_errors_are_not_cached(host: BoardHost) -> None:
     ("opcode", "payload", "expected"),
     [
         (0x0099, b"", 1),
-        (0x0030, b"", 12),
+        (0x0030, b"", 2),
+        (0x0051, struct.pack("<IBHHdd", 0, 0, 0, 1, 1.0, 0.0), 13),
         (ARM, b"", 2),
         (SCHEME, bytes([9, 0]), 3),
         (ARM, struct.pack("<I", 1), RANGE),

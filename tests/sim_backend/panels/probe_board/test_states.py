@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 IDENTIFY, CAPABILITIES, STATUS, SAFE, CLEAR, ARM = range(2, 8)
 SCHEME, COMPLIANCE, ROUTE, UNROUTE, READ, PULSE, PULSE_READ = 0x10, 0x11, 0x12, 0x13, 0x20, 0x21, 0x22
+MULTIPLY, TEMPERATURE, SELFTEST, CALIBRATION_READ, CALIBRATION_WRITE = 0x30, 0x40, 0x41, 0x50, 0x51
 NOT_ARMED, SAFE_STATE, TRIPPED = 8, 9, 10
 PERIOD = struct.pack("<I", 10_000)
 CELL = struct.pack("<HH", 2, 3)
 ONE_READ = struct.pack("<iHHHH", 200_000, 1, 1, 2, 3)
 ONE_PULSE = struct.pack("<HHHiII", 1, 2, 3, 900_000, 80, 1)
 ONE_PULSE_READ = struct.pack("<iHHHHiII", 200_000, 1, 1, 2, 3, 900_000, 80, 1)
+ONE_PRODUCT = struct.pack("<BBHHiiI", 0, 1, 1, 1, 0, 0, 1000) + struct.pack("<16i", *[100_000] * 16)
 SESSION_OPERATIONS = {
     CLEAR: b"",
     ARM: PERIOD,
@@ -32,7 +34,14 @@ SESSION_OPERATIONS = {
     READ: ONE_READ,
     PULSE: ONE_PULSE,
     PULSE_READ: ONE_PULSE_READ,
+    MULTIPLY: ONE_PRODUCT,
+    TEMPERATURE: b"",
+    SELFTEST: b"",
+    CALIBRATION_READ: struct.pack("<BHH", 1, 2, 3),
+    CALIBRATION_WRITE: struct.pack("<IBHHdd", 0x43414C31, 0, 15, 1, 1.0, 0.0),
 }
+ALWAYS = (CLEAR, UNROUTE, TEMPERATURE, CALIBRATION_READ)
+"""What works in SAFE, too."""
 
 
 class SmuProbe:
@@ -65,14 +74,14 @@ def test_identity_and_capabilities(host: BoardHost) -> None:
     assert serial
     assert firmware
     able = struct.unpack("<HHiiIIIIIIHI", host.outside(CAPABILITIES).payload)
-    assert able == (12, 16, -5_000_000, 5_000_000, 500_000, 152_588, 15_259, 20, 10_000_000, 1_000_000, 4096, 1)
+    assert able == (12, 16, -5_000_000, 5_000_000, 500_000, 152_588, 15_259, 20, 10_000_000, 1_000_000, 4096, 31)
 
 
 @pytest.mark.parametrize("opcode", SESSION_OPERATIONS)
 def test_what_is_refused_in_safe(host: BoardHost, opcode: int) -> None:
     host.hello()
     answer = host.next(opcode, SESSION_OPERATIONS[opcode])
-    if opcode in (CLEAR, UNROUTE):
+    if opcode in ALWAYS:
         assert answer.kind == 2
     else:
         assert int.from_bytes(answer.payload[:2], "little") == SAFE_STATE
@@ -134,7 +143,7 @@ def test_the_port_opens_and_closes(host: BoardHost, smu: SmuProbe) -> None:
     assert not smu.sees_a_cell()
 
 
-@pytest.mark.parametrize("opcode", [READ, PULSE, PULSE_READ])
+@pytest.mark.parametrize("opcode", [READ, PULSE, PULSE_READ, MULTIPLY])
 def test_reading_and_pulsing_open_the_port_first(host: BoardHost, smu: SmuProbe, opcode: int) -> None:
     host.armed()
     host.ok(ROUTE, CELL)
@@ -154,7 +163,7 @@ def test_a_refused_request_leaves_the_port_as_it_is(host: BoardHost, smu: SmuPro
 def test_settings_leave_the_port_as_it_is(host: BoardHost, smu: SmuProbe) -> None:
     host.armed()
     host.ok(ROUTE, CELL)
-    for opcode in (SCHEME, COMPLIANCE, CLEAR):
+    for opcode in (SCHEME, COMPLIANCE, CLEAR, TEMPERATURE, SELFTEST, CALIBRATION_READ, CALIBRATION_WRITE):
         host.ok(opcode, SESSION_OPERATIONS[opcode])
         assert smu.sees_a_cell()
 
@@ -192,7 +201,7 @@ class SchemeSpy:
         read_cells, pulse_cell = world.read_cells, world.pulse_cell
 
         def read(*args: Any) -> CellCurrents:
-            self.reads.append(args[4:])
+            self.reads.append(args[4:6])
             return read_cells(*args)
 
         def pulse(*args: Any) -> bool:

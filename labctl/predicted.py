@@ -1,0 +1,171 @@
+"""Instruments that predict cell and line currents, and refuse what would be too much before it is sent.
+
+Nothing is refused for want of knowledge: where cells that were not read would make the difference, they are read first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from labctl.errors import EnvelopeError
+from labctl.forwarding import ForwardingProbeBoard, ForwardingSourceMeter
+from labctl.instruments import ReadScheme, WriteScheme
+from labctl.levels import REFERENCE_VOLTAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from labctl.board_features import ProductReadings, ProductSetup
+    from labctl.current_prediction import CurrentPrediction
+    from labctl.instruments import (
+        Cell,
+        CellReadings,
+        ProbeBoard,
+        Pulse,
+        PulseReceipt,
+        PulseTrain,
+        Reading,
+        SourceMeter,
+        SourceSetup,
+        Trip,
+    )
+
+
+LOOK_CELLS = 1024
+"""Cells of one read (board specification, section 3)."""
+LOOK_SAMPLES = 1
+"""Samples of each: the noise of one is far below what matters here."""
+
+
+class PredictedProbeBoard(ForwardingProbeBoard):
+    """A probe board whose reads tell what cells conduct, and whose requests are judged by it.
+
+    Args:
+        board: the instrument.
+        prediction: of the die's currents; shared by all instruments of a bench.
+        read_voltage: the largest voltage (V) that only reads.
+    """
+
+    def __init__(self, board: ProbeBoard, prediction: CurrentPrediction, read_voltage: float) -> None:
+        super().__init__(board)
+        self._prediction = prediction
+        self._look_voltage = min(REFERENCE_VOLTAGE, read_voltage)
+        self._has_looked = False
+        self._write_scheme = WriteScheme.THIRD
+        self.read_scheme = ReadScheme.GROUND
+        """What the unselected lines get on a read, or the scheme with the larger currents while that is not sure."""
+
+    @override
+    def set_scheme(self, write: WriteScheme, read: ReadScheme) -> None:
+        # Should the reply be lost, the scheme with the larger currents is assumed.
+        self._write_scheme = WriteScheme.HALF if write is WriteScheme.HALF else self._write_scheme
+        self.read_scheme = ReadScheme.REVERSE if read is ReadScheme.REVERSE else self.read_scheme
+        super().set_scheme(write, read)
+        self._write_scheme, self.read_scheme = write, read
+
+    @override
+    def make_safe(self) -> None:
+        super().make_safe()
+        self._write_scheme, self.read_scheme = WriteScheme.THIRD, ReadScheme.GROUND
+
+    @override
+    def clear(self) -> Trip:
+        trips = super().clear()
+        if trips:  # a trip went through SAFE, which resets the schemes
+            self._write_scheme, self.read_scheme = WriteScheme.THIRD, ReadScheme.GROUND
+        return trips
+
+    @override
+    def read(self, cells: Sequence[Cell], voltage: float, averages: int) -> CellReadings:
+        self._prediction.check_read(cells, voltage, self.read_scheme)
+        readings = super().read(cells, voltage, averages)
+        self._prediction.learn(cells, readings, self.read_scheme)
+        return readings
+
+    @override
+    def pulse(self, pulses: Sequence[Pulse]) -> PulseReceipt:
+        self._judge(lambda: self._prediction.check_pulses(pulses, self._write_scheme))
+        return super().pulse(pulses)
+
+    @override
+    def pulse_read(self, pulses: Sequence[Pulse], voltage: float, averages: int) -> tuple[PulseReceipt, CellReadings]:
+        cells = [pulse.cell for pulse in pulses]
+        self._prediction.check_read(cells, voltage, self.read_scheme)
+        self._judge(lambda: self._prediction.check_pulses(pulses, self._write_scheme))
+        receipt, readings = super().pulse_read(pulses, voltage, averages)
+        self._prediction.learn(cells, readings, self.read_scheme)
+        return receipt, readings
+
+    @override
+    def multiply(self, inputs: NDArray[np.float64], setup: ProductSetup) -> ProductReadings:
+        self._judge(lambda: self._prediction.check_product(inputs, setup))
+        return super().multiply(inputs, setup)
+
+    def _judge(self, check: Callable[[], None]) -> None:
+        """Check a request; before it is refused, read what was never read, once."""
+        try:
+            check()
+        except EnvelopeError:
+            unread = self._prediction.unread()
+            if self._has_looked or not unread or self.read_scheme is ReadScheme.REVERSE:
+                raise
+            self._has_looked = True
+            for start in range(0, len(unread), LOOK_CELLS):
+                self.read(unread[start : start + LOOK_CELLS], self._look_voltage, LOOK_SAMPLES)
+            check()
+
+
+class PredictedSourceMeter(ForwardingSourceMeter):
+    """A source-measure unit whose levels are judged by what the cell that it is routed to conducts.
+
+    Args:
+        smu: the instrument.
+        prediction: of the die's currents.
+        routed: returns the cell that it is connected to, None if to none.
+        read_scheme: returns what the board puts on the other lines.
+    """
+
+    def __init__(
+        self,
+        smu: SourceMeter,
+        prediction: CurrentPrediction,
+        routed: Callable[[], Cell | None],
+        read_scheme: Callable[[], ReadScheme],
+    ) -> None:
+        super().__init__(smu)
+        self._prediction = prediction
+        self._routed = routed
+        self._read_scheme = read_scheme
+        self._limit = float("inf")
+
+    @override
+    def configure(self, setup: SourceSetup) -> SourceSetup:
+        found = super().configure(setup)
+        self._limit = found.current_limit
+        return found
+
+    @override
+    def source(self, voltage: float) -> None:
+        self._check([voltage])
+        super().source(voltage)
+
+    @override
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        self._check(voltages)
+        return super().sweep(voltages, delay)
+
+    @override
+    def pulse(self, train: PulseTrain) -> list[Reading]:
+        self._check([train.base, train.level])
+        return super().pulse(train)
+
+    def _check(self, voltages: Sequence[float]) -> None:
+        cell = self._routed()
+        if cell is not None and voltages:
+            for voltage in {min(voltages), max(voltages)}:
+                self._prediction.check_level(cell, voltage, self._read_scheme(), self._limit)
