@@ -182,7 +182,7 @@ def run(panel: str, numbers: range, seed: int) -> CampaignReport:
         except Exception as error:  # noqa: BLE001
             tally.fail(last, f"at the end of the session: {origin(error)}")
         tally.measure("slowest line s", session.slowest)
-        # What the panel itself may keep, 96 MB of a Lua script's own, is no growth once nobody needs the panel any more.
+        # What a panel itself may keep, 96 MB of a script's own, is no growth once nobody needs the panel any more.
         del session
         gc.collect()
         size = size or resident()

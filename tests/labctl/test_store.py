@@ -156,9 +156,11 @@ def test_a_database_whose_names_are_no_text_is_refused(tmp_path: Path) -> None:
     with closing(RunWriter(folder, {"record": Point}, power_safe=True)):
         pass
     database = folder / "run.sqlite"
-    database.write_bytes(
-        database.read_bytes().replace(b"CREATE TABLE record_type", b"CREATE TABLE reco\xb1d_type"[:24])
-    )
+    damaged = database.read_bytes()
+    for word, other in ((b"tablerecord_type", b"tablereco\xb1d_type"), (b"TABLE record_type", b"TABLX record_type")):
+        assert word in damaged
+        damaged = damaged.replace(word, other)
+    database.write_bytes(damaged)
     with pytest.raises(StoreError, match="cannot read"):
         RunReader(folder)
     with pytest.raises(StoreError, match="cannot write"):
