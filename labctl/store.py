@@ -118,7 +118,9 @@ class RunWriter:
         with self._failing():
             self._db = sqlite3.connect(self.path, isolation_level=None) if connect is None else connect(self.path)
             self._begin()
-            if not goes_on:
+            if goes_on:
+                self._check_whole()
+            else:
                 self._create(record_types)
             self._tables = {kind: _table(name, kind) for name, kind in record_types.items()}
             self.steps, self.bench_time = self._db.execute(_PROGRESS).fetchone()
@@ -138,6 +140,13 @@ class RunWriter:
                 f"{self.path.parent} cannot hold a write-ahead log (a network share?); use --data with a local folder"
             )
         self._db.execute("PRAGMA synchronous=NORMAL")
+
+    def _check_whole(self) -> None:
+        """Refuse to go on with a damaged database: records and writes that are lost in it would pass unnoticed."""
+        (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            self._db.close()
+            raise StoreError(f"{self.path} is damaged ({' '.join(found.split())}); begin a new run")
 
     def _create(self, record_types: Mapping[str, type]) -> None:
         """Make the tables, all of them or none."""
@@ -215,8 +224,8 @@ class RunWriter:
             raise
 
     def _take_back(self) -> None:
-        if self._db.in_transaction:
-            with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error):  # it may be closed
+            if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
     def _failure(self, error: Exception) -> StoreError:

@@ -167,6 +167,28 @@ def test_a_database_whose_names_are_no_text_is_refused(tmp_path: Path) -> None:
         RunWriter(folder, {"record": Point}, power_safe=True)
 
 
+def test_a_database_that_has_lost_records_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = new_run(tmp_path)
+    with closing(RunWriter(folder, {"record": Point}, power_safe=True)) as writer:
+        _write_points(writer, 200)
+    database = folder / "run.sqlite"
+    damaged = bytearray(database.read_bytes())
+    with closing(sqlite3.connect(database)) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'record'").fetchone()
+    cells = (root - 1) * 4096 + 3  # two bytes: how many entries the table's uppermost page has
+    damaged[cells : cells + 2] = (int.from_bytes(damaged[cells : cells + 2], "big") - 1).to_bytes(2, "big")
+    database.write_bytes(damaged)
+    with closing(RunReader(folder)) as reader:
+        assert len(reader.typed("record", Point)) < 200
+    with pytest.raises(StoreError, match="is damaged"):
+        RunWriter(folder, {"record": Point}, power_safe=True)
+
+
+def test_a_folder_where_sqlite_keeps_no_log_is_refused_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="use --data with a local folder"):
+        RunWriter(tmp_path, {"record": Point}, power_safe=True, connect=lambda path: sqlite3.connect(":memory:"))
+
+
 @pytest.mark.parametrize("value", ["many", None, b"\0"])
 def test_a_record_with_another_value_than_its_fields_is_refused(tmp_path: Path, value: object) -> None:
     folder = new_run(tmp_path)
