@@ -86,7 +86,7 @@ def parse_identity(reply: str) -> Identity:
     vendor, model, serial, firmware = fields
     if model.upper().startswith("MODEL "):
         model = model[len("MODEL ") :].lstrip()
-    return Identity(vendor, model, serial, firmware)
+    return Identity(vendor, model, serial, firmware, reply.strip())
 
 
 def parse_error(reply: str) -> ErrorEntry:

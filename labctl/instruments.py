@@ -8,7 +8,7 @@ A driver implements one of the two interfaces below; a protocol sees nothing els
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum, IntFlag
 from typing import TYPE_CHECKING, ClassVar
 
@@ -24,15 +24,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who answers at an address: the four fields of `*IDN?`, or of the board's IDENTIFY."""
+    """Who answers at an address: the four fields of `*IDN?`, or of the board's IDENTIFY.
+
+    Args:
+        vendor: the maker.
+        model: without the word MODEL that some makers put before it.
+        serial: the serial number.
+        firmware: its version.
+        reply: what was answered, word for word; "" where the fields are all there is.
+    """
 
     vendor: str
     model: str
     serial: str
     firmware: str
+    reply: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return ",".join((self.vendor, self.model, self.serial, self.firmware))
+        return self.reply or ",".join((self.vendor, self.model, self.serial, self.firmware))
 
 
 @dataclass(frozen=True, slots=True)

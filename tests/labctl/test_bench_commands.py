@@ -140,10 +140,10 @@ def test_nothing_is_set(labctl: Any, bench: Bench) -> None:
 
 
 LIMITS = {
-    "keithley-2450": (",2450,", {"current_limit": 105e-6, "source_range": 0.02}, [rb"[^ ]+\?"]),
-    "keithley-2400": (",2400,", {"current_limit": 105e-6, "source_range": 21.0}, [rb"[^ ]+\?"]),
+    "keithley-2450": ("MODEL 2450,", {"current_limit": 105e-6, "source_range": 0.02}, [rb"[^ ]+\?"]),
+    "keithley-2400": ("MODEL 2400,", {"current_limit": 105e-6, "source_range": 21.0}, [rb"[^ ]+\?"]),
     "keithley-2600": (
-        ",2636B,",
+        "Model 2636B,",
         {"current_limit": 0.1, "source_range": 0.2},
         # Reading the error queue takes its entries out, by way of two variables.
         [
@@ -309,3 +309,10 @@ def test_what_devices_call_themselves_stays_a_comment(
     file = load_bench(tmp_path / "bench.toml")
     assert file.instruments["board"].address == "/dev/ttyACM3"
     assert file.die.rows == 64
+
+
+def test_what_is_expected_may_be_any_part_of_the_reply(labctl: Any, bench: Bench) -> None:
+    bench.change('expect = "2450"', 'expect = "KEITHLEY INSTRUMENTS,MODEL 2450,"')
+    done = labctl("bench", "check", str(bench.path))
+    assert done.code == 0
+    assert "KEITHLEY INSTRUMENTS,MODEL 2450," in done.out
