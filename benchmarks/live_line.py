@@ -20,7 +20,8 @@ import numpy as np
 from labctl.levels import LEVELS, LevelScale
 from labctl.live.qt import application, require_qt
 from labctl.records import Column
-from labctl.store import RunWriter, make_run_folder, run_name, write_manifest
+from labctl.run_names import run_name
+from labctl.store import RunWriter, make_run_folder, write_manifest
 from labctl.units import Levels, Siemens
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ import pymeasure_peer
 from memory_bench import BENCH, MemoryBackend, MemoryMeter
 
 from labctl import plugins
-from labctl.bench import Bench
 from labctl.engine import Watcher, run
 from labctl.instruments import SourceMeter
 from labctl.plan import RunRequest
 from labctl.protocol import STEP_END, Outcome, Parameters, Protocol, StepEnd
+from labctl.protocol_bench import ProtocolBench
 from labctl.store import RunWriter
 from labctl.units import Amperes, Volts
 
@@ -57,7 +57,7 @@ class Points:
     points: int
 
 
-def _set_and_read(bench: Bench, parameters: Parameters) -> Iterator[Point | StepEnd]:
+def _set_and_read(bench: ProtocolBench, parameters: Parameters) -> Iterator[Point | StepEnd]:
     smu = bench.smu
     for index in range(POINTS):
         smu.source(index * 1e-5)

@@ -25,7 +25,7 @@ _NOT_MEASURED_TOLERANCE = 1e-4
 SHOWN_MAX = 80
 """Characters of a reply that a message shows."""
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _VENDOR = re.compile(r"[A-Za-z]{3}")
 _ERROR = re.compile(r'([+-]?[0-9]+)\s*,\s*"([^";]*)')
 

@@ -156,6 +156,10 @@ class Backend(ABC):
         """Return what a reader of the run must know and was not told yet, one line each."""
         return []
 
+    def energy(self) -> float | None:
+        """Return the electrical energy (J) that has gone into the array so far; None where nobody can tell."""
+        return None
+
     @classmethod  # noqa: B027 (real instruments are as they were left)
     def check_resume(cls, folder: Path, state: str) -> None:
         """Refuse to go on with the run in `folder`, which entered `state` last, if its world is gone.

@@ -7,7 +7,7 @@ Down: SMU to 0 V, output off; SMU disconnected; board safe. An SMU that does not
 
 from __future__ import annotations
 
-import threading
+import math
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
@@ -42,12 +42,16 @@ from labctl.ledger import NoLedger, PulseCount
 from labctl.ledgered import ONLY_CELL, LedgeredProbeBoard, LedgeredSourceMeter
 from labctl.levels import LevelScale
 from labctl.limited import LimitedProbeBoard, LimitedSourceMeter
-from labctl.limits import Envelope
+from labctl.limits import Envelope, number_of, whole_of
+from labctl.ordered import OrderedProbeBoard, OrderedSourceMeter
 from labctl.predicted import PredictedProbeBoard, PredictedSourceMeter
+from labctl.protocol_bench import ProtocolBench
 from labctl.pulse_life import LifeLedger
 from labctl.remembered import RememberedProbeBoard, RememberedSourceMeter
+from labctl.shutdown import switch_off
+from labctl.smu_route import SmuRoute, Standing
 from labctl.stop_requests import StopNowError
-from labctl.units import format_quantity
+from labctl.timed import TimedSourceMeter
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -59,8 +63,6 @@ if TYPE_CHECKING:
 
 COMPLIANCE_MAX = 0.25
 """Largest current limit (A) of a board's line (board specification, section 3)."""
-SMU_GRACE = 0.25
-"""How long (s) the board's safe state waits for an SMU that is being shut down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +97,24 @@ class Bench:
     Args:
         file: what the bench is.
         backend: opens the channels; the caller closes it.
+        envelope: in place of the bench file's, with the same limits, to see what is asked of it.
 
     Raises:
         LinkError: if a channel cannot be opened.
     """
 
-    def __init__(self, file: BenchFile, backend: Backend) -> None:
+    def __init__(self, file: BenchFile, backend: Backend, envelope: Envelope | None = None) -> None:
         self.file = file
         self.clock: Clock = backend.clock
-        self.envelope = self.envelope_of(file)
+        self.envelope = envelope or self.envelope_of(file)
         self.die = Die.of(file)
-        self.instruments: dict[str, Instrument] = {}
-        """As they were opened, by name, the envelope not between: for who sets nothing."""
+        self.unlimited: dict[str, Instrument] = {}
+        """As they were opened, by name: neither envelope nor ledger stand between. No protocol gets at them."""
         self._smus: list[SourceMeter] = []
         self._boards: list[ProbeBoard] = []
+        self._offered_smus: list[LimitedSourceMeter] = []
+        self._offered_boards: list[LimitedProbeBoard] = []
+        self._route = SmuRoute()
         self._prediction = CurrentPrediction(
             (self.die.rows, self.die.columns), self.die.scale.g_max, file.die.conduction_voltage, self.envelope
         )
@@ -116,9 +122,7 @@ class Bench:
         self._ledgered: list[LedgeredProbeBoard | LedgeredSourceMeter] = []
         self._remembered: list[RememberedProbeBoard | RememberedSourceMeter] = []
         self._time_passes = file.bench.clock == "wall" or not backend.outlives_us
-        self._routed: Cell | None = None
-        """The cell that the SMU is given to."""
-        self._paused_at: Cell | None = None
+        self._paused = Standing(None, is_on=False, level=0.0)
         self.is_paused = False
         """Whether the bench was brought down between two steps, and is to go on."""
         self.heartbeat = Heartbeat(self.clock, self._boards)
@@ -137,25 +141,39 @@ class Bench:
         return Envelope(**file.envelope.model_dump())
 
     def _adopt(self, instrument: Instrument) -> None:
-        """Keep an opened instrument, behind ledger, memory and envelope."""
-        self.instruments[instrument.name] = instrument
+        """Keep an opened instrument, behind ledger, memory, order and envelope."""
+        self.unlimited[instrument.name] = instrument
         if isinstance(instrument, ProbeBoard):
             ledgered = LedgeredProbeBoard(instrument)
             predicted = PredictedProbeBoard(ledgered, self._prediction, self.envelope.read_voltage)
             self._predicted.append(predicted)
             remembered = RememberedProbeBoard(predicted)
-            attended = AttendedProbeBoard(remembered, self.heartbeat)
-            self._boards.append(LimitedProbeBoard(attended, self.envelope))
+            board = AttendedProbeBoard(remembered, self.heartbeat)
+            ordered = OrderedProbeBoard(
+                board, self._route, lambda: switch_off(self._smus[:1], [board], self._route, "the safe state")
+            )
+            self._route.board = self._route.board or board
+            self._boards.append(board)
+            self._offered_boards.append(LimitedProbeBoard(ordered, self.envelope))
         elif isinstance(instrument, SourceMeter):
             ledgered = LedgeredSourceMeter(instrument, self.envelope.read_voltage, self._connected)
-            predicted = PredictedSourceMeter(ledgered, self._prediction, self._connected, self._read_scheme)
+            predicted = PredictedSourceMeter(
+                ledgered, self._prediction, self._connected, self._read_scheme, self.envelope.read_voltage
+            )
             remembered = RememberedSourceMeter(predicted)
-            attended = AttendedSourceMeter(remembered, self.heartbeat)
-            self._smus.append(LimitedSourceMeter(attended, self.envelope))
+            smu = AttendedSourceMeter(remembered, self.heartbeat)
+            timed = TimedSourceMeter(OrderedSourceMeter(smu, self._route, remembered), self.envelope)
+            self._route.smu = self._route.smu or remembered
+            self._smus.append(smu)
+            self._offered_smus.append(LimitedSourceMeter(timed, self.envelope))
         else:
             return
         self._ledgered.append(ledgered)
         self._remembered.append(remembered)
+
+    def offered(self) -> ProtocolBench:
+        """Return what a protocol gets of the bench."""
+        return ProtocolBench(self)
 
     @property
     def board(self) -> ProbeBoard:
@@ -164,9 +182,9 @@ class Bench:
         Raises:
             InputError: if the bench has none.
         """
-        if not self._boards:
+        if not self._offered_boards:
             raise InputError("this needs a probe board; add one to the bench file (`labctl drivers` lists drivers)")
-        return self._boards[0]
+        return self._offered_boards[0]
 
     @property
     def smu(self) -> SourceMeter:
@@ -175,9 +193,9 @@ class Bench:
         Raises:
             InputError: if the bench has none.
         """
-        if not self._smus:
+        if not self._offered_smus:
             raise InputError("this needs a source-measure unit; add one to the bench file (see `labctl drivers`)")
-        return self._smus[0]
+        return self._offered_smus[0]
 
     def identify(self) -> dict[str, Identity]:
         """Ask every instrument who it is, setting nothing.
@@ -187,7 +205,7 @@ class Bench:
             IdentityError: if one is not what the bench file expects, or the board does not fit the die.
         """
         identities: dict[str, Identity] = {}
-        for name, instrument in self.instruments.items():
+        for name, instrument in self.unlimited.items():
             identities[name] = identity = instrument.identify()
             expect = self.file.instruments[name].expect
             if expect is not None and expect not in str(identity):
@@ -231,7 +249,7 @@ class Bench:
         """
         self.heartbeat.start()
         with self.heartbeat.waiting(disarmed=True):
-            for smu in self._smus:
+            for smu in self._offered_smus:
                 smu.configure(SourceSetup(self.envelope.voltage, self.envelope.cell_current))
             trips = Trip.NONE
             for board in self._boards:
@@ -245,13 +263,13 @@ class Bench:
 
     def pause(self) -> list[LabctlError]:
         """Bring the bench down between two steps; `go_on` undoes it. Return what could not be made safe."""
-        self._paused_at = self._routed
+        self._paused = self._route.standing()
         failures = self.bring_down()
         self.is_paused = True
         return failures
 
     def go_on(self) -> Trip:
-        """Bring a paused bench up again, set as it was; a cell that was routed is routed, output on at 0 V.
+        """Bring a paused bench up again, set as it was: the SMU routed, on at 0 V, then at its level, if it was.
 
         Returns:
             The boards' trips that were cleared.
@@ -264,8 +282,7 @@ class Bench:
         trips = self.bring_up()
         for restore in restores:
             restore()
-        if self._paused_at is not None:
-            self._connect(self._paused_at)
+        self._route.restore(self._paused)
         self.is_paused = False
         return trips
 
@@ -276,53 +293,40 @@ class Bench:
             at_once: a request may be under way: the board is made safe beside the SMU, not after it.
         """
         with self.heartbeat.waiting(disarmed=True):
-            failures = self._switch_off(at_once)
+            failures = switch_off(self._smus, self._boards, self._route, at_once=at_once)
         self.heartbeat.stop()
-        return failures
-
-    def _switch_off(self, at_once: bool) -> list[LabctlError]:
-        failures: list[LabctlError] = []
-        off = [threading.Thread(target=_make_safe, args=(smu, failures), daemon=True) for smu in self._smus]
-        for thread in off:
-            thread.start()
-        if not at_once:
-            for thread in off:
-                thread.join(SMU_GRACE)
-        if not at_once and not any(thread.is_alive() for thread in off):
-            self._unroute()  # a route is changed while the output is off, or not at all: SAFE comes next
-        for board in self._boards:
-            _make_safe(board, failures)
-        for thread in off:
-            thread.join()
         return failures
 
     def close(self) -> None:
         """Close every channel."""
-        for instrument in self.instruments.values():
+        for instrument in self.unlimited.values():
             instrument.close()
 
     @contextmanager
     def routed(self, cell: Cell) -> Generator[SourceMeter]:
         """Give the SMU to one cell, output on at 0 V; afterwards it is off and disconnected.
 
+        What the board does meanwhile on its lines takes the cell away first: then the SMU refuses to be used.
         On a bench without a probe board the SMU is wired to its one cell.
         """
-        smu = self.smu
-        smu.output_off()
-        try:
-            self._connect(cell)
-            yield smu
-            self.check_route()
-        except (LinkError, InterruptedRunError, StopNowError):
-            raise  # the bench comes down: nothing may wait for an SMU that does not answer
-        except BaseException:
-            smu.output_off()
-            self._unroute()
-            raise
-        smu.output_off()
-        if self._boards and self._routed is not None:
-            self._boards[0].unroute()
-        self._routed = None
+        smu, route = self.smu, self._route
+        with route.block():
+            try:
+                if self._offered_boards:
+                    self._offered_boards[0].route(cell)
+                else:
+                    route.connect(Cell(whole_of(cell.row, "a row"), whole_of(cell.column, "a column")))
+                smu.output_on()
+                yield smu
+                self.check_route()
+            except (LinkError, InterruptedRunError, StopNowError):
+                raise  # the bench comes down: nothing may wait for an SMU that does not answer
+            except BaseException:
+                smu.output_off()
+                with suppress(EquipmentError):
+                    route.disconnect()
+                raise
+            route.let_go("leaving an inner routed block")
 
     def check_route(self) -> None:
         """Make sure that the cell which the SMU is given to is connected: else it measures an open circuit.
@@ -330,19 +334,13 @@ class Bench:
         Raises:
             TrippedError: if the board let it go by itself, tripped or restarted.
         """
-        if self._boards and self._routed is not None and self.board.status().state is not BoardState.ARMED:
-            raise TrippedError(f"{self._routed} is no longer connected: {self.board.name} tripped or was restarted")
-
-    def _connect(self, cell: Cell) -> None:
-        """Give the SMU to a cell, then switch it on; its output is off."""
-        if self._boards:
-            self._boards[0].route(cell)
-        self._routed = cell
-        self.smu.output_on()
+        cell = self._route.cell
+        if self._boards and cell is not None and self._boards[0].status().state is not BoardState.ARMED:
+            raise TrippedError(f"{cell} is no longer connected: {self._boards[0].name} tripped or was restarted")
 
     def _connected(self) -> Cell | None:
         """Return the cell that the SMU's output reaches, if it reaches one."""
-        return self._routed if self._boards else self._routed or ONLY_CELL
+        return self._route.cell if self._boards else self._route.cell or ONLY_CELL
 
     def _read_scheme(self) -> ReadScheme:
         """Return what a board puts on the other lines while the SMU is routed."""
@@ -351,10 +349,15 @@ class Bench:
     def wait(self, duration: float) -> None:
         """Let `duration` (s) pass. A wait longer than a board's watchdog is spent disarmed, outputs off.
 
+        Afterwards the SMU stands as before: routed, on at 0 V, at its level.
+
         Raises:
-            DeniedError: for a wait longer than the watchdog's period while the SMU is routed, or where time does not
-                pass by itself.
+            InputError: for a duration that is none.
+            DeniedError: where time does not pass by itself.
         """
+        duration = number_of(duration, "a wait")
+        if not 0 <= duration < math.inf:
+            raise InputError(f"a wait lasts 0 s or longer, not {duration:g} s")
         if not self._time_passes:
             raise DeniedError(
                 "nothing can wait on a twin that is served with --speed max; use --speed real, or --backend twin"
@@ -362,37 +365,10 @@ class Bench:
         if all(duration <= board.watchdog for board in self._boards):
             with self.heartbeat.waiting(disarmed=False):
                 self.clock.sleep(duration)
-        elif self._routed is not None:
-            raise DeniedError("a wait longer than the watchdog's period is not possible while the SMU is routed")
-        else:
-            with self.heartbeat.waiting(disarmed=True):
-                for board in self._boards:
-                    board.arm(0.0)
-                self.clock.sleep(duration)
-                for board in self._boards:
-                    board.arm(board.watchdog)
-
-    def _unroute(self) -> None:
-        """Disconnect the SMU; SAFE, which follows, does it as well and reports its own failure."""
-        if self._boards and self._routed is not None:
-            with suppress(EquipmentError):
-                self._boards[0].unroute()
-        self._routed = None
-
-
-def _make_safe(instrument: Instrument, failures: list[LabctlError]) -> None:
-    """Make one instrument safe; whatever goes wrong is noted, so that the next one is reached."""
-    try:
-        instrument.make_safe()
-    except LabctlError as error:
-        failures.append(EquipmentError(f"{error}{_rescue(instrument)}"))
-    except Exception as error:  # noqa: BLE001 (a bug in one driver must not keep the others from being made safe)
-        failures.append(EquipmentError(f"{instrument.name} at {instrument.address} may not be safe: {error!r}"))
-
-
-def _rescue(instrument: Instrument) -> str:
-    """Return what still makes an instrument safe that does not answer."""
-    if not isinstance(instrument, ProbeBoard):
-        return ""
-    period = format_quantity(instrument.watchdog, "s")
-    return f"; if it is armed, its watchdog makes it safe {period} after the last request"
+            return
+        with self._route.suspended(), self.heartbeat.waiting(disarmed=True):
+            for board in self._boards:
+                board.arm(0.0)
+            self.clock.sleep(duration)
+            for board in self._boards:
+                board.arm(board.watchdog)

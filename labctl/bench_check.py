@@ -104,7 +104,7 @@ def _look(file: BenchFile, backend: Backend, name: str) -> Found:
     try:
         with closing(Bench(alone, backend)) as bench:
             identity = str(bench.identify()[name])
-            return replace(_read(bench.instruments[name], found), identity=identity)
+            return replace(_read(bench.unlimited[name], found), identity=identity)
     except EquipmentError as error:
         return replace(found, problem=str(error))
 

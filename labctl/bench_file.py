@@ -16,8 +16,8 @@ from typing_extensions import override
 from labctl import plugins
 from labctl.errors import BenchFileError, UnitError, UnknownNameError
 from labctl.levels import G_MAX
-from labctl.toml_source import TomlSource
-from labctl.units import Amperes, Seconds, Siemens, Volts, parse_quantity
+from labctl.toml_source import TomlSource, text_file
+from labctl.units import Amperes, Seconds, Siemens, Volts, format_quantity, parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,13 @@ class InstrumentEntry(_Table):
 
 
 class EnvelopeTable(_Table):
-    """`[envelope]`: what this die may ever see. A limit that is not positive would allow anything."""
+    """`[envelope]`: what this die may ever see. A limit that is not positive would allow anything.
+
+    `voltage` bounds pulses and points of an SMU's sweep; `read_voltage` bounds reads, products, and levels of an SMU
+    that stand. `cell_current` is also the limit of the SMU, `line_current` that of the board's line drivers.
+    `pulse_width` bounds a pulse, and how long a sweep stays above the read voltage at one level. `pulses_per_cell`
+    counts over the die's life, by its id, in the data folder. More is in `docs/envelope.md`.
+    """
 
     voltage: Annotated[Volts, Field(gt=0)]
     read_voltage: Annotated[Volts, Field(gt=0)]
@@ -89,12 +95,18 @@ class DieTable(_Table):
     conduction_voltage: Annotated[Volts, Field(gt=0)] = CONDUCTION_VOLTAGE
 
 
+SEGMENT_MAX = 10e3
+"""Largest resistance (ohm) of a segment of a line: ours, 10,000 times that of metal. Far beyond it a pulse reaches its
+cell no more, and the potentials along a line differ by more than the solver's numbers hold."""
+
+
 def _wires(text: object) -> str:
     """Return the words of `wires`, or refuse what means nothing to any twin."""
     if isinstance(text, str) and text not in ("ideal", "metal"):
         try:
-            if parse_quantity(text, "ohm") < 0:
-                raise ValueError("a resistance a segment cannot be negative")
+            if not 0 <= parse_quantity(text, "ohm") <= SEGMENT_MAX:
+                most = format_quantity(SEGMENT_MAX, "ohm")
+                raise ValueError(f"a resistance a segment is 0 ohm to {most}, not {text}")
         except UnitError:
             raise ValueError(
                 f"{text!r} is neither 'ideal' nor 'metal' nor a resistance a segment like '0.5 ohm'"
@@ -149,13 +161,8 @@ def bench_text(path: Path | None = None) -> tuple[str, str]:
     Raises:
         BenchFileError: if it is missing, or no text.
     """
-    file = path or DEFAULT_BENCH
-    try:
-        return file.name, file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BenchFileError(f"cannot read the bench file {file}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise BenchFileError(f"the bench file {file} is not UTF-8 text") from None
+    source = text_file(path or DEFAULT_BENCH, "bench file")
+    return source.file, source.text
 
 
 def read_bench(text: str, file: str, twin: Mapping[str, str] | None = None) -> BenchFile:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from labctl import plugins
 from labctl.console import print_json, print_lines
 from labctl.errors import InputError, StoreError
+from labctl.escaped import escaped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,17 +107,12 @@ def _visa_resources() -> list[str]:
                 found.update(pyvisa.ResourceManager(library).list_resources("?*"))
             except Exception:  # noqa: BLE001, S112 (a library that is not there, or stumbles over what it looks at)
                 continue
-    return sorted(_printable(name) for name in found)
+    return sorted(escaped(name) for name in found)
 
 
 def _serial_ports() -> dict[str, str]:
     """Return the serial ports, with what their USB devices call themselves."""
     from serial.tools.list_ports import comports
 
-    ports = {_printable(port.device): _printable(port.description or "") for port in comports()}
+    ports = {escaped(port.device): escaped(port.description or "") for port in comports()}
     return {name: "" if what == "n/a" else what for name, what in sorted(ports.items())}
-
-
-def _printable(text: str) -> str:
-    """Return what a device says of itself without anything that would end a comment."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -34,6 +34,7 @@ class BetweenSteps:
         stop: signals that asked for an end.
         steering: what was asked for from another terminal.
         guardian: of the run; None where its instruments die with it.
+        recognise: makes sure, before a bench that was paused comes up, that each instrument is the one it was.
         enter: writes down the state that the run enters.
         say: writes down what a reader of the run must know.
     """
@@ -45,6 +46,7 @@ class BetweenSteps:
         stop: StopRequests,
         steering: Steering,
         guardian: GuardianProcess | None,
+        recognise: Callable[[], None],
         enter: Callable[[str], None],
         say: Callable[[str], None],
     ) -> None:
@@ -53,6 +55,7 @@ class BetweenSteps:
         self._stop = stop
         self._steering = steering
         self._guardian = guardian
+        self._recognise = recognise
         self._enter = enter
         self._say = say
         self._sleep = SleepWatch(wall)
@@ -139,6 +142,7 @@ class BetweenSteps:
             raise unsafe_error(unsafe, None)
 
     def _go_on(self) -> None:
+        self._recognise()
         self.tell_trips(self._bench.go_on())
 
 

@@ -17,8 +17,9 @@ from typer.exceptions import Exit, TyperException
 
 from labctl import plugins
 from labctl.errors import InputError, InterruptedRunError, LabctlError, OutputError, nearest
+from labctl.escaped import escaped
 from labctl.neighbours import check_neighbours
-from labctl.options import pairs
+from labctl.options import check_beside_resume, pairs
 from labctl.stop_requests import ignore_signals, raise_on_signals
 
 if TYPE_CHECKING:
@@ -50,9 +51,12 @@ def labctl(
 
 @app.command("run")
 def run_command(
+    context: typer.Context,
     protocol: Annotated[str | None, typer.Argument(help="What to run; `labctl protocols` lists them.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that ended early.")] = None,
-    bench: Annotated[Path | None, typer.Option(help="The bench file; without it the packaged bench.")] = None,
+    bench: Annotated[
+        Path | None, typer.Option(help="The bench file; without it the packaged one, or the run's.")
+    ] = None,
     backend: Annotated[str | None, typer.Option(help="twin or hardware; with --bench hardware is the default.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every run of the twin with the same seed is the same.")] = 0,
@@ -60,6 +64,7 @@ def run_command(
     die: Annotated[Path | None, typer.Option(help="The twin's die, loaded when it exists, saved at the end.")] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Let the twin write down what truly happened.")] = False,
     faults: Annotated[Path | None, typer.Option(metavar="PLAN", help="A file of faults that disturb the twin.")] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only estimate it, on a twin; nothing is sent.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Open the live window.")] = False,
     data: Data = Path("runs"),
     note: Annotated[str, typer.Option(help="A remark for the manifest.")] = "",
@@ -68,17 +73,13 @@ def run_command(
 ) -> None:
     """Run a protocol, or go on with a run that ended early."""
     from labctl.backend import BackendOptions
-    from labctl.commands import carry_out, go_on
+    from labctl.commands import carry_out, estimate, go_on
     from labctl.plan import RunRequest
     from labctl.toml_source import text_file
 
     if resume is not None:
-        asked_anew = [protocol, bench, backend, settings, seed, twin, die, audit, faults, note, operator]
-        if any(value not in (None, 0, False, "") for value in asked_anew):
-            raise InputError(
-                "--resume goes on with what was asked for; of the other options it takes --data, --live, --json"
-            )
-        raise typer.Exit(go_on(data, resume, live=live, json=json))
+        check_beside_resume(context)
+        raise typer.Exit(go_on(data, resume, bench, live=live, json=json))
     if protocol is None:
         raise InputError("name a protocol (`labctl protocols` lists them), or a run with --resume")
     request = RunRequest(
@@ -94,7 +95,9 @@ def run_command(
         note=note,
         operator=operator,
     )
-    raise typer.Exit(carry_out(request, live=live, json=json))
+    if dry and live:
+        raise InputError("--live shows a run, and a dry run leaves none; leave one of them out")
+    raise typer.Exit(estimate(request, json=json) if dry else carry_out(request, live=live, json=json))
 
 
 @app.command("protocols")
@@ -194,6 +197,29 @@ def safe_command(
     raise typer.Exit(make_bench_safe(bench, backend, json=json))
 
 
+@app.command("show")
+def show_command(run: RunName = None, data: Data = Path("runs"), json: Json = False) -> None:
+    """Show what a run was, on what, with which parameters, and what it came to."""
+    from labctl.report.command import show_run
+
+    show_run(data, run, json=json)
+
+
+@app.command("report")
+def report_command(
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Runs, several side by side; without one the newest.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For the files; without it RUN/report.")] = None,
+    data: Data = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Write a page (HTML) and figures (PNG, PDF) of a run, or of several side by side."""
+    from labctl.report.command import write_report
+
+    write_report(data, runs or [], out, json=json)
+
+
 @app.command("live")
 def live_command(
     run: RunName = None,
@@ -211,6 +237,9 @@ def live_command(
         raise typer.Exit(live_app.show(folder))
 
 
+_BUILT_IN = frozenset(str(known.name) for known in (*app.registered_commands, *app.registered_groups))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code: the one place where errors become words."""
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
@@ -221,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 (whatever escapes is a bug of ours, and says so)
         code = _complain(error, as_json="--json" in arguments)
         if "--traceback" in arguments:
-            traceback.print_exc()
+            _print_traceback()
     try:
         sys.stdout.flush()
     except OSError:
@@ -229,6 +258,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = code or _EQUIPMENT
     sys.exit(code)
+
+
+def _print_traceback() -> None:
+    """Print where an error came from; the texts of exceptions may hold what an instrument said."""
+    with suppress(OSError):
+        for line in traceback.format_exc().splitlines():
+            print(escaped(line), file=sys.stderr)  # noqa: T201
 
 
 def _usable(stream: TextIO | None) -> TextIO:
@@ -246,7 +282,7 @@ def _invoke(arguments: list[str]) -> int:
         print(f"labctl {version('labctl')}")  # noqa: T201
         return 0
     check_neighbours()
-    _add_commands()
+    _add_commands(next((argument for argument in arguments if not argument.startswith("-")), None))
     try:
         code = app(arguments, prog_name="labctl", standalone_mode=False)
     except Exit as ended:
@@ -256,15 +292,32 @@ def _invoke(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-@functools.cache
-def _add_commands() -> None:
-    """Add the commands that other packages offer."""
+def _add_commands(named: str | None) -> None:
+    """Add the commands that other packages offer; a stranger's is imported only if it is the one that is `named`."""
     for name in plugins.names(plugins.COMMANDS):
-        command = plugins.load(plugins.COMMANDS, name)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+        if name in _BUILT_IN:
+            continue  # whoever types the name of a command of labctl's own means that one
+        if name == named or plugins.is_own(plugins.COMMANDS, name):
+            _add_command(name)
         else:
-            app.command(name)(command)
+            _announce_command(name)
+
+
+@functools.cache
+def _announce_command(name: str) -> None:
+    """Let `labctl --help` list a command without importing it."""
+    app.command(name, help=f"Offered by {plugins.origin(plugins.COMMANDS, name)}.")(lambda: None)
+
+
+@functools.cache
+def _add_command(name: str) -> None:
+    """Import a command."""
+    command = plugins.load(plugins.COMMANDS, name)
+    app.registered_commands = [known for known in app.registered_commands if known.name != name]
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
 
 
 def _usage(message: str, arguments: list[str]) -> str:
@@ -277,7 +330,8 @@ def _usage(message: str, arguments: list[str]) -> str:
 
 def _complain(error: Exception, as_json: bool) -> int:
     """Say what went wrong in one line; return the exit code that it stands for."""
-    from labctl.console import complain, error_json, print_json, print_lines, summary_lines
+    from labctl.console import complain, error_json, print_json, print_lines
+    from labctl.summaries import summary_lines
 
     ignore_signals()
     kind, message, code, run = type(error).__name__, str(error), _BUG, None

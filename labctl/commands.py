@@ -7,11 +7,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from labctl import engine, plugins
-from labctl.console import print_json, print_lines, summary_lines, table
+from labctl.console import print_json, print_lines, table
+from labctl.dry_run import dry_run
+from labctl.dry_run_report import dry_run_json, dry_run_lines
 from labctl.progress import ProgressWatcher
 from labctl.protocol import Protocol, list_parameters
 from labctl.run_reader import find_run
 from labctl.stop_requests import ignore_signals
+from labctl.summaries import criteria_lines, summary_lines
 from labctl.units import format_quantity
 from labctl.window_process import open_window
 
@@ -30,11 +33,23 @@ def carry_out(request: RunRequest, live: bool, json: bool) -> int:
     return _show(result, json)
 
 
-def go_on(data: Path, name: str, live: bool, json: bool) -> int:
-    """Go on with a run that ended early, as `carry_out` does; return the exit code."""
+def estimate(request: RunRequest, json: bool) -> int:
+    """Run on a twin of the bench and print what the run would take; return the exit code that it would have."""
+    with ProgressWatcher(is_dry=True) as watcher:
+        found = dry_run(request, watcher)
+    ignore_signals()
+    if json:
+        print_json(dry_run_json(found))
+    else:
+        print_lines(dry_run_lines(found))
+    return 0 if found.result.passed else 1
+
+
+def go_on(data: Path, name: str, bench: Path | None, live: bool, json: bool) -> int:
+    """Go on with a run that ended early, on `bench` if it has moved, as `carry_out` does; return the exit code."""
     folder = find_run(data, name)
     with ProgressWatcher(open_window if live else None) as watcher:
-        result = engine.resume(folder, watcher)
+        result = engine.resume(folder, watcher, bench=bench)
     return _show(result, json)
 
 
@@ -51,7 +66,7 @@ def _show(result: RunResult, json: bool) -> int:
 def show_protocols(name: str | None, json: bool) -> None:
     """Print the protocols there are, or the parameters of one."""
     if name is None:
-        titles = {known: _protocol(known).title for known in plugins.names(plugins.PROTOCOLS)}
+        titles = {known: _title(plugins.PROTOCOLS, known) for known in plugins.names(plugins.PROTOCOLS)}
         if json:
             print_json({"protocols": [{"name": known, "title": title} for known, title in titles.items()]})
         else:
@@ -71,7 +86,7 @@ def show_protocols(name: str | None, json: bool) -> None:
 def show_drivers(name: str | None, json: bool) -> None:
     """Print the drivers there are, or the bench file keys of one."""
     if name is None:
-        titles = {known: _first_line(_driver(known)) for known in plugins.names(plugins.DRIVERS)}
+        titles = {known: _title(plugins.DRIVERS, known) for known in plugins.names(plugins.DRIVERS)}
         if json:
             print_json({"drivers": [{"name": known, "title": title} for known, title in titles.items()]})
         else:
@@ -86,6 +101,13 @@ def show_drivers(name: str | None, json: bool) -> None:
         return
     rows = [("key", "default"), *((key, default or "must be given") for key, default in keys.items())]
     print_lines([f"{name}: {_first_line(driver)}", "", *table(rows)])
+
+
+def _title(group: str, name: str) -> str:
+    """Return one line on what is offered; what others offer is not imported for being listed."""
+    if not plugins.is_own(group, name):
+        return f"offered by {plugins.origin(group, name)}"
+    return _protocol(name).title if group == plugins.PROTOCOLS else _first_line(_driver(name))
 
 
 def _protocol(name: str) -> Protocol[Any, Any]:
@@ -117,4 +139,5 @@ def _result_lines(result: RunResult) -> list[str]:
     return [
         f"{result.protocol} on the {result.backend} backend: {'passed' if result.passed else 'did not pass'}; {times}",
         *summary_lines(result.summary),
+        *criteria_lines(result.summary, result.criteria),
     ]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl.errors import OutputError
-from labctl.records import columns
+from labctl.escaped import escaped
 from labctl.store import strict_json
-from labctl.units import format_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+_WHOLE = 1 << 20
+"""Characters of a line on stdout: who asks for a result gets all of it."""
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -28,14 +29,14 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines on stdout, so that they are out when this returns.
+    """Print lines on stdout, so that they are out when this returns; whatever stands in one stays in it.
 
     Raises:
         OutputError: if stdout cannot be written.
     """
     try:
         for line in lines:
-            print(line)  # noqa: T201
+            print(escaped(line, _WHOLE))  # noqa: T201
         sys.stdout.flush()
     except OSError as error:
         raise OutputError(f"cannot print the result: {error.strerror or error}") from None
@@ -43,7 +44,8 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def complain(message: str) -> None:
     """Print one line on stderr; what an instrument said in it cannot move the cursor or add lines."""
-    words = "".join(character if character.isprintable() else " " for character in message)
+    # An error of a library may have several lines of its own; they become one.
+    words = escaped(" ".join(message.split("\n")))
     with suppress(OSError):
         print(f"labctl: {words}", file=sys.stderr)  # noqa: T201
 
@@ -53,25 +55,12 @@ def error_json(kind: str, message: str, run: Path | None) -> dict[str, Any]:
     return {"error": {"type": kind, "message": message}, "run": None if run is None else str(run)}
 
 
-def summary_lines(summary: Any) -> list[str]:
-    """Return a summary dataclass for people: a name, a value and its unit a line."""
-    if not is_dataclass(summary) or isinstance(summary, type):
-        return []
-    values = asdict(summary)
-    return [f"  {column.name:<20} {_worded(values[column.name], column.unit)}" for column in columns(type(summary))]
-
-
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of text with their columns aligned; the last column runs free."""
     if not rows:
         return []
+    rows = [[escaped(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
     ]
-
-
-def _worded(value: Any, unit: str) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return format_quantity(value, unit) if isinstance(value, float) else str(value)

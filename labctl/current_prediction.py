@@ -85,8 +85,18 @@ class CurrentPrediction:
         """Return what a cell is taken for (S)."""
         return float(self._conductance[cell.row, cell.column])
 
+    @property
+    def cells(self) -> int:
+        """How many cells the die has."""
+        return self._conductance.size
+
+    def written(self, cell: Cell) -> None:
+        """Take a cell for the highest level until it is read again: nobody knows how far a write brought it."""
+        self._is_read[cell.row, cell.column] = False
+        self._set(cell, self._top)
+
     def unread(self) -> list[Cell]:
-        """Return the cells that have not been read, row by row."""
+        """Return the cells that have not been read since they may have become anything, row by row."""
         return [Cell(row, column) for row, column in np.argwhere(~self._is_read).tolist()]
 
     def check_pulses(self, pulses: Sequence[Pulse], scheme: WriteScheme) -> None:
@@ -220,6 +230,8 @@ class CurrentPrediction:
         envelope = self._envelope
         for _ in range(2):
             if ohmic * self._widest <= envelope.line_current and ohmic * self._largest <= envelope.cell_current:
+                envelope.expect("cell_current", ohmic * self._largest)
+                envelope.expect("line_current", ohmic * self._widest)
                 return True
             self._sum_up()
         return False
@@ -238,6 +250,8 @@ class CurrentPrediction:
             and max(most, rest) <= envelope.line_current
             and beside * self._largest <= envelope.cell_current
         ):
+            envelope.expect("cell_current", max(current, beside * self._largest))
+            envelope.expect("line_current", max(most, rest))
             return
         self._refuse_pulse(pulse, current, beside)
 
@@ -283,6 +297,7 @@ class CurrentPrediction:
 
     def _check_cell(self, what: str, row: int, column: int, current: float) -> None:
         if current <= self._envelope.cell_current:
+            self._envelope.expect("cell_current", current)
             return
         known, remedy = "its last reading", "lower the voltage, or depress the cell first"
         if not self._is_read[row, column]:
@@ -296,6 +311,7 @@ class CurrentPrediction:
 
     def _check_line(self, what: str, name: str, line: int, current: float) -> None:
         if current <= self._envelope.line_current:
+            self._envelope.expect("line_current", current)
             return
         is_read = self._is_read[line] if name == "row" else self._is_read[:, line]
         unknown = int(is_read.size - np.count_nonzero(is_read))

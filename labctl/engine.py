@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing, suppress
-from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,19 +26,23 @@ from labctl.errors import (
     StoreError,
 )
 from labctl.guardian_process import guardian_of
+from labctl.life_left import check_life_left
 from labctl.locks import Holder, locked
 from labctl.plan import plan, plan_again
 from labctl.protocol import StepEnd, pack_memory
 from labctl.provenance import manifest, user
 from labctl.pulse_history import LIFE, fold, pulses_before
-from labctl.records import columns
+from labctl.recognised import recognise
+from labctl.run_cost import meter
+from labctl.run_end import RunResult, end_detail
 from labctl.run_lock import run_lock_name
+from labctl.run_names import check_data, run_name
 from labctl.run_reader import RunReader
 from labctl.sleep_watch import LapsedError, Waking
 from labctl.starting import check_goes_on, find_start, tell_outcomes
 from labctl.steering import Steering
 from labctl.stop_requests import StopNowError, StopRequests
-from labctl.store import RunWriter, make_run_folder, run_name, write_manifest
+from labctl.store import RunWriter, make_run_folder, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,29 +57,6 @@ if TYPE_CHECKING:
 
 RECORDS = "record"
 """Name of the table that a protocol's records fill."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """A run that came to its end.
-
-    Args:
-        folder: its run folder.
-        protocol: its name.
-        backend: the name of the backend.
-        passed: whether it met its own criteria.
-        summary: a dataclass of figures.
-        bench_time: what it cost on the bench's clock (s).
-        wall_time: what it cost on the wall's (s).
-    """
-
-    folder: Path
-    protocol: str
-    backend: str
-    passed: bool
-    summary: Any
-    bench_time: float
-    wall_time: float
 
 
 class Watcher:
@@ -107,12 +87,20 @@ def run(request: RunRequest, watcher: Watcher, wall: WallClock | None = None) ->
         InterruptedRunError: a signal stopped the run.
     """
     wall = wall or WallClock()
+    checked = plan(request)
+    check_data(request.data)
     name = run_name(request.protocol, wall.utc())
-    return _Execution(plan(request), request.data.absolute() / name, watcher, wall).carry_out(is_new=True)
+    return _Execution(checked, request.data.absolute() / name, watcher, wall).carry_out(is_new=True)
 
 
-def resume(folder: Path, watcher: Watcher, wall: WallClock | None = None) -> RunResult:
+def resume(folder: Path, watcher: Watcher, wall: WallClock | None = None, bench: Path | None = None) -> RunResult:
     """Go on with a run that ended early; the result covers the whole run.
+
+    Args:
+        folder: of the run.
+        watcher: is told what happens.
+        wall: the computer's clocks; None: as they are.
+        bench: the same bench at other addresses; None: where it was.
 
     Raises:
         InputError: the run is finished, or cannot be gone on with; nothing was sent.
@@ -120,11 +108,20 @@ def resume(folder: Path, watcher: Watcher, wall: WallClock | None = None) -> Run
     """
     try:
         with closing(RunReader(folder)) as reader:
-            again = plan_again(reader.manifest, folder)
+            again = plan_again(reader.manifest, folder, bench)
         return _Execution(again, folder, watcher, wall or WallClock()).carry_out(is_new=False)
     except LabctlError as error:
         error.run = folder
         raise
+
+
+def rehearse(plan: Plan, folder: Path, watcher: Watcher, wall: WallClock) -> RunResult:
+    """Run a plan on a backend that nobody else can reach, in a folder that nobody else knows: no lock is taken.
+
+    Raises:
+        InputError, EquipmentError, InterruptedRunError: as `run` does.
+    """
+    return _Execution(plan, folder, watcher, wall).rehearse()
 
 
 class _Execution:
@@ -143,7 +140,9 @@ class _Execution:
         holder = Holder(self._folder.name, os.getpid(), user(), started.isoformat(timespec="seconds"))
         names = plan.backend_class.lock_names(plan.file, plan.options)
         with locked([run_lock_name(self._folder), *names], holder):
-            if not is_new:
+            if is_new:
+                check_life_left(plan, self._folder)
+            else:
                 check_goes_on(self._folder, plan.backend_class)
             steering = Steering(self._folder)
             while True:
@@ -156,6 +155,12 @@ class _Execution:
                     self._waking.wait(error)
                 self._watcher.said("going on by itself")
 
+    def rehearse(self) -> RunResult:
+        """Run once, without locks."""
+        started = self._wall.utc()
+        holder = Holder(self._folder.name, os.getpid(), user(), started.isoformat(timespec="seconds"))
+        return self._attempt(holder, started, Steering(self._folder))
+
     def _attempt(self, holder: Holder, started: datetime | None, steering: Steering) -> RunResult:
         """Open and identify; then run, from the beginning if it is said when the run `started`."""
         plan = self._plan
@@ -165,7 +170,7 @@ class _Execution:
                 stack.enter_context(closing(guardian))
             backend = stack.enter_context(closing(plan.backend_class.for_bench(plan.file, plan.options)))
             stop = stack.enter_context(StopRequests())
-            bench = stack.enter_context(closing(Bench(plan.file, backend)))
+            bench = stack.enter_context(closing(Bench(plan.file, backend, plan.envelope)))
             identities = bench.identify()
             stop.check()
             if started is not None:
@@ -173,6 +178,8 @@ class _Execution:
             try:
                 if started is not None:
                     write_manifest(self._folder, self._manifest(started, identities, backend))
+                else:
+                    recognise(self._folder, plan.asked, plan.file, identities)
                 return _Run(
                     plan,
                     backend,
@@ -235,13 +242,16 @@ class _Run:
         self._guardian = guardian
         self._waking = waking
         self._life = plan.life()
-        self._store = RunWriter(folder, {RECORDS: plan.protocol.record}, backend.outlives_us, backend.open_database)
+        spent = meter(bench.clock, wall, waking.begun)
+        tables = {RECORDS: plan.protocol.record}
+        self._store = RunWriter(folder, tables, backend.outlives_us, backend.open_database, spent)
         self._between = BetweenSteps(
             bench,
             wall,
             stop,
             steering,
             guardian,
+            lambda: recognise(folder, plan.asked, plan.file, bench.identify()),
             lambda state: self._store.set_state(wall.utc(), state),
             self._say,
         )
@@ -303,7 +313,7 @@ class _Run:
         start = find_start(self._store, self._bench, self._plan.protocol.memory, self._backend.outlives_us, self._say)
         self._stop.check()
         record: Any = None
-        for item in self._plan.protocol.run(self._bench, self._plan.parameters, start):
+        for item in self._plan.protocol.run(self._bench.offered(), self._plan.parameters, start):
             self._bench.heartbeat.touch()
             if isinstance(item, StepEnd):
                 self._end_step(item)
@@ -350,7 +360,7 @@ class _Run:
         return self._plan.protocol.summarise(records, self._plan.parameters)
 
     def _finish(self, outcome: Outcome) -> RunResult:
-        bench_time = self._bench.clock.now() - self._bench_start
+        cost = self._store.cost()
         self._end("finished", outcome, None)
         return RunResult(
             folder=self._folder,
@@ -358,22 +368,15 @@ class _Run:
             backend=self._plan.asked.backend,
             passed=outcome.passed,
             summary=outcome.summary,
-            bench_time=bench_time,
-            wall_time=self._wall.now() - self._waking.begun,
+            bench_time=cost.bench_time,
+            wall_time=cost.wall_time,
+            criteria=outcome.criteria,
+            energy=self._backend.energy(),
         )
 
     def _end(self, state: str, outcome: Outcome | None, error: BaseException | None) -> None:
         """Write down how the run ended; a graceful end also keeps what the backend's world needs to go on."""
-        detail: dict[str, Any] = {}
-        summary: Any = outcome.summary if outcome is not None else None
-        if summary is not None:
-            detail["summary"] = asdict(summary)
-            detail["units"] = {column.name: column.unit for column in columns(summary.__class__)}
-        if outcome is not None and error is None:
-            detail["passed"] = outcome.passed
-        if error is not None:
-            detail["error"] = {"type": type(error).__name__, "message": str(error)}
-        entered = partial(self._store.set_state, self._wall.utc(), state, detail)
+        entered = partial(self._store.set_state, self._wall.utc(), state, end_detail(outcome, error))
         for part in (self._say_notices, entered, partial(self._backend.end_run, self._folder)):
             try:
                 part()

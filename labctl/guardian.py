@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from labctl import plugins
 from labctl.backend import BackendOptions, WallClock
 from labctl.bench_file import read_bench
+from labctl.escaped import escaped
 from labctl.locks import Holder, guarded
 from labctl.make_safe import instruments_of, make_safe, make_safe_again
 from labctl.run_lock import is_alive
@@ -118,7 +119,8 @@ def _act(orders: Orders, death: _Death, targets: list[Target], say: _Log) -> Non
     clock = WallClock()
     begun = clock.now()
     outcomes = {outcome.name: outcome for outcome in make_safe(targets, _FIRST)}
-    say(f"{death.reason}; the bench was made safe within {1e3 * (clock.now() - begun):.0f} ms")
+    came = "not everything is safe after" if _unsafe(outcomes) else "the bench was made safe within"
+    say(f"{death.reason}; {came} {1e3 * (clock.now() - begun):.0f} ms")
     if _unsafe(outcomes) and death.is_hung and is_alive(orders.folder):
         say(f"{_unsafe(outcomes)}; the run hangs and may hold its ports: process {orders.pid} is killed")
         _kill(orders.pid)
@@ -154,7 +156,7 @@ def _listen(heartbeats: TextIO) -> _Death | None:
         if word == FAREWELL:
             return None
         if not word:
-            return _Death("the run's process has died", is_hung=False)
+            return _Death("the run's process has died, or could not make its bench safe", is_hung=False)
 
 
 def _kill(pid: int) -> None:
@@ -173,7 +175,7 @@ class _Log:
     def __call__(self, message: str) -> None:
         """Write a line; a full disk must not keep anything from being made safe."""
         with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
-            file.write(f"{WallClock().utc().isoformat(timespec='milliseconds')} {message}\n")
+            file.write(f"{WallClock().utc().isoformat(timespec='milliseconds')} {escaped(message)}\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from labctl.instruments import BoardStatus, Cell, Pulse
 
@@ -116,6 +116,9 @@ class Ledger(ABC):
     @abstractmethod
     def touched(self, since_step: int) -> frozenset[Cell]:
         """Return the cells that writes after step `since_step` may have changed; 0 for the whole run."""
+
+    def note_read(self, cells: Iterable[Cell]) -> None:  # noqa: B027 (most keep no list of cells to be read)
+        """Note that cells have been read: whoever waited for that knows their state."""
 
 
 class NoLedger(Ledger):

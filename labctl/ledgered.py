@@ -14,11 +14,20 @@ from labctl.errors import InDoubtError
 from labctl.forwarding import ForwardingProbeBoard, ForwardingSourceMeter
 from labctl.instruments import Cell, Pulse
 from labctl.ledger import Intent, NoLedger, OpenWrite, Outcome, PulseCount, WriteState, settle
+from labctl.timed import point_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from labctl.instruments import CellReadings, ProbeBoard, PulseReceipt, PulseTrain, Reading, SourceMeter
+    from labctl.instruments import (
+        CellReadings,
+        ProbeBoard,
+        PulseReceipt,
+        PulseTrain,
+        Reading,
+        SourceMeter,
+        SourceSetup,
+    )
     from labctl.ledger import Ledger
 
 ONLY_CELL = Cell(0, 0)
@@ -42,10 +51,17 @@ class LedgeredProbeBoard(ForwardingProbeBoard):
         return receipt
 
     @override
+    def read(self, cells: Sequence[Cell], voltage: float, averages: int) -> CellReadings:
+        readings = super().read(cells, voltage, averages)
+        self.ledger.note_read(cells)
+        return readings
+
+    @override
     def pulse_read(self, pulses: Sequence[Pulse], voltage: float, averages: int) -> tuple[PulseReceipt, CellReadings]:
         write = self._intend(pulses)
         receipt, readings = super().pulse_read(pulses, voltage, averages)
         self._confirm(write, receipt)
+        self.ledger.note_read([pulse.cell for pulse in pulses])
         return receipt, readings
 
     def settle(self) -> list[Outcome]:
@@ -107,6 +123,13 @@ class LedgeredSourceMeter(ForwardingSourceMeter):
         self.ledger: Ledger = NoLedger()
         self._read_voltage = read_voltage
         self._routed = routed
+        self._nplc = 0.0
+
+    @override
+    def configure(self, setup: SourceSetup) -> SourceSetup:
+        found = super().configure(setup)
+        self._nplc = found.nplc
+        return found
 
     @override
     def source(self, voltage: float) -> None:
@@ -115,8 +138,15 @@ class LedgeredSourceMeter(ForwardingSourceMeter):
         self._confirm(number)
 
     @override
+    def measure(self) -> Reading:
+        reading = super().measure()
+        if (cell := self._routed()) is not None:
+            self.ledger.note_read([cell])
+        return reading
+
+    @override
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        number = self._intend(voltages)
+        number = self._intend(voltages, point_time(self._nplc, delay))
         readings = super().sweep(voltages, delay)
         self._confirm(number)
         return readings

@@ -22,6 +22,8 @@ REFERENCE_VOLTAGE = 0.2
 _RANGE = re.compile(r"([0-9]+):([0-9]+)(?::([0-9]+))?")
 _LIST = re.compile(r"[0-9]+(,[0-9]+)+,?|[0-9]+,")
 _COUNT = re.compile(r"[0-9]+")
+_DIGITS = 18
+"""Python reads numbers of some thousand digits slowly, and longer ones not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,20 @@ def parse_levels(text: object) -> tuple[int, ...]:
     if text == "all":
         return tuple(range(LEVELS))
     if match := _RANGE.fullmatch(text):
-        first, last, step = int(match[1]), int(match[2]), int(match[3] or 1)
+        first, last, step = (_number(digits) for digits in match.groups("1"))
         if step == 0:
             raise ParameterError(f"levels={text!r}: a step of 0 never arrives; use 1 or more")
         return _existing(text, range(first, last + 1, step) if first <= last else range(first, last - 1, -step))
     if _LIST.fullmatch(text):
-        return _existing(text, [int(piece) for piece in text.split(",") if piece])
+        return _existing(text, [_number(piece) for piece in text.split(",") if piece])
     if _COUNT.fullmatch(text):
-        return _spread(text, int(text))
+        return _spread(text, _number(text))
     raise ParameterError(f"levels={text!r}: write 'all', '500' (that many), '0:100', '0:16519:100' or '3,7,9'")
+
+
+def _number(digits: str) -> int:
+    """Return a number; one that is too long for any level as one that no die has."""
+    return int(digits) if len(digits) <= _DIGITS else 10**_DIGITS
 
 
 def _spread(text: str, count: int) -> tuple[int, ...]:

@@ -65,6 +65,13 @@ class LimitedProbeBoard(ForwardingProbeBoard):
         super().set_compliance(limit, action)
 
     @override
+    def arm(self, period: float) -> None:
+        period = number_of(period, "a watchdog's period")
+        if not 0 <= period <= self.watchdog:
+            raise InputError(f"a watchdog's period is 0 to {self.watchdog:g} s on this bench, not {period:g} s")
+        super().arm(period)
+
+    @override
     def route(self, cell: Cell) -> None:
         super().route(self._cell(cell))
 
@@ -147,6 +154,7 @@ class LimitedSourceMeter(ForwardingSourceMeter):
         super().__init__(smu)
         self._envelope = envelope
         self._edge = envelope.voltage
+        self._read_edge = envelope.read_voltage
 
     @override
     def configure(self, setup: SourceSetup) -> SourceSetup:
@@ -156,6 +164,7 @@ class LimitedSourceMeter(ForwardingSourceMeter):
             raise InputError(f"a current limit is above 0, not {limit:g} A")
         found = super().configure(replace(setup, voltage=voltage, current_limit=limit))
         self._edge = source_edge(self._envelope.voltage, found.voltage)
+        self._read_edge = source_edge(self._envelope.read_voltage, found.voltage)
         return found
 
     @override
@@ -177,11 +186,14 @@ class LimitedSourceMeter(ForwardingSourceMeter):
                 base=self._level(train.base, "a pulse's base level"),
                 width=within(width, width_edge(self._envelope.pulse_width)),
                 count=whole_of(train.count, "a pulse count"),
+                rest=number_of(train.rest, "a rest between pulses"),
             )
         )
 
     def _level(self, voltage: float, what: str) -> float:
-        return within(self._envelope.check("voltage", voltage, what), self._edge)
+        level = within(self._envelope.check("voltage", voltage, what), self._edge)
+        # What only reads must not be rounded to what writes.
+        return within(level, self._read_edge) if abs(level) <= self._envelope.read_voltage else level
 
 
 def _inside(voltage: float, edge: int) -> float:

@@ -67,10 +67,18 @@ class Envelope:
             )
         return number
 
+    def expect(self, limit: str, current: float) -> None:
+        """Take note of a current (A) that is predicted within `limit`; this envelope does nothing with it."""
+
     def check_pulse(self, pulse: Pulse) -> None:
         """Refuse a pulse that is too high or too wide."""
         self.check("voltage", pulse.amplitude, "a pulse amplitude")
         self.check("pulse_width", pulse.width, "a pulse width")
+
+
+def unit_of(limit: str) -> str:
+    """Return the unit of a limit; "" for a count."""
+    return _UNITS[limit]
 
 
 def number_of(value: object, what: str) -> float:

@@ -1,9 +1,16 @@
-"""One owner an address: OS locks that their process's death sets free, and a note of who holds them."""
+"""One owner an address: OS locks that their process's death sets free, and a note of who holds them.
+
+Who lets go of a lock removes its file while still holding it; whoever waits for it finds out that the file that it
+locked has no name any more, and begins anew (filelock). What a process leaves that was killed, and what another user
+owns in a folder whose sticky bit keeps it, stays: an empty file that the next one locks again.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -38,6 +45,8 @@ PROBE_PATIENCE = 0.25
 _NOTE_PATIENCE = 1.0
 """How long (s) who has just got a lock may take to write that down."""
 _POLL = 0.01
+_FOR_ALL = 0o1777
+"""Mode of the folder: everybody may write, and the sticky bit keeps what is another's."""
 
 
 @contextmanager
@@ -137,14 +146,34 @@ def _one_locked(name: str, holder: Holder, patience: float) -> Generator[None]:
         yield
     finally:
         write_note(_note(name), None)
+        _remove(name)
         lock.release()
 
 
+def _remove(name: str) -> None:
+    """Remove the files of a lock that this process holds, the note first: the lock is another's as soon as it may be.
+
+    On Windows nobody can remove a file that is open: filelock does it when it lets go.
+    """
+    for path in (_note(name), _lock_file(name)):
+        with suppress(OSError):  # another user's
+            path.unlink()
+
+
 def _make_folder() -> None:
-    if not LOCK_FOLDER.is_dir():
-        LOCK_FOLDER.mkdir(parents=True, exist_ok=True)
-        with suppress(PermissionError):  # another user made it at the same moment
-            LOCK_FOLDER.chmod(0o1777)  # everybody makes locks here, and takes away none but his own
+    """Make the folder in which everybody makes locks and takes away none but his own.
+
+    Raises:
+        OSError: if it cannot be made, or somebody has put a link in its place.
+    """
+    LOCK_FOLDER.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        return
+    found = LOCK_FOLDER.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "it is a link; remove it")
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != _FOR_ALL:
+        LOCK_FOLDER.chmod(_FOR_ALL)  # whatever the umask of whoever comes first
 
 
 def _believed(name: str) -> Holder | None:

@@ -17,12 +17,14 @@ from labctl.errors import InputError, StoreError
 from labctl.protocol import Parameters, Protocol, check_parameters, read_parameters
 from labctl.provenance import Asked
 from labctl.pulse_history import life_of
+from labctl.same_bench import check_same_bench
 from labctl.toml_source import TomlSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from labctl.backend import Backend
+    from labctl.limits import Envelope
     from labctl.pulse_history import Life
 
 
@@ -51,6 +53,7 @@ class Plan:
     backend_class: type[Backend]
     options: BackendOptions
     asked: Asked
+    envelope: Envelope
 
     def life(self) -> Life | None:
         """Return the life of a die that the run's pulses count for."""
@@ -87,17 +90,24 @@ def plan(request: RunRequest) -> Plan:
     )
 
 
-def plan_again(manifest: Mapping[str, Any], folder: Path) -> Plan:
+def plan_again(manifest: Mapping[str, Any], folder: Path, bench: Path | None = None) -> Plan:
     """Return the plan of a run that is to go on, from its manifest.
+
+    Args:
+        manifest: of the run.
+        folder: of the run.
+        bench: file of the same bench at other addresses; None: they are what they were.
 
     Raises:
         StoreError: if the manifest does not say what was asked for, or it means something else by now.
-        InputError: if what was asked for is no longer there.
+        InputError: if what was asked for is no longer there, or `bench` is another one.
     """
     try:
         asked, parameters = Asked.model_validate(manifest["asked"]), manifest["parameters"]
     except (KeyError, ValueError):
         raise StoreError(f"{folder} does not say how it was started; a run of another version cannot go on") from None
+    if bench is not None:
+        asked = _moved(asked, bench)
     faults = None if asked.faults_text is None else TomlSource(asked.faults_name, asked.faults_text)
     again = _checked(
         asked, BackendOptions(seed=asked.seed, die=asked.die, audit=asked.audit, resume=folder, faults=faults)
@@ -105,6 +115,14 @@ def plan_again(manifest: Mapping[str, Any], folder: Path) -> Plan:
     if again.parameters.model_dump(mode="json") != parameters:
         raise StoreError(f"the parameters of {folder} mean something else in this version of {asked.protocol}")
     return again
+
+
+def _moved(asked: Asked, bench: Path) -> Asked:
+    """Return what was asked for on the same bench at the addresses in another file."""
+    name, text = bench_text(bench)
+    before = read_bench(asked.bench_text, asked.bench_name, asked.twin)
+    check_same_bench(before, read_bench(text, name, asked.twin), name)
+    return asked.model_copy(update={"bench_name": name, "bench_text": text})
 
 
 def _checked(asked: Asked, options: BackendOptions) -> Plan:
@@ -120,7 +138,7 @@ def _checked(asked: Asked, options: BackendOptions) -> Plan:
     protocol.check(Die.of(file), envelope, parameters)
     if options.faults is not None:
         backend_class.check_faults(file, options.faults)
-    return Plan(protocol, parameters, file, backend_class, options, asked)
+    return Plan(protocol, parameters, file, backend_class, options, asked, envelope)
 
 
 def _check_options(asked: Asked, backend: type[Backend]) -> None:

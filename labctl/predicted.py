@@ -13,6 +13,7 @@ from labctl.errors import EnvelopeError
 from labctl.forwarding import ForwardingProbeBoard, ForwardingSourceMeter
 from labctl.instruments import ReadScheme, WriteScheme
 from labctl.levels import REFERENCE_VOLTAGE
+from labctl.units import format_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     )
 
 
+_BY_CURRENTS = [ReadScheme.FLOAT, ReadScheme.GROUND, ReadScheme.REVERSE]
 LOOK_CELLS = 1024
 """Cells of one read (board specification, section 3)."""
 LOOK_SAMPLES = 1
@@ -55,7 +57,8 @@ class PredictedProbeBoard(ForwardingProbeBoard):
         super().__init__(board)
         self._prediction = prediction
         self._look_voltage = min(REFERENCE_VOLTAGE, read_voltage)
-        self._has_looked = False
+        self._looked_at: frozenset[Cell] = frozenset()
+        """Cells that a read could tell nothing of."""
         self._write_scheme = WriteScheme.THIRD
         self.read_scheme = ReadScheme.GROUND
         """What the unselected lines get on a read, or the scheme with the larger currents while that is not sure."""
@@ -64,7 +67,7 @@ class PredictedProbeBoard(ForwardingProbeBoard):
     def set_scheme(self, write: WriteScheme, read: ReadScheme) -> None:
         # Should the reply be lost, the scheme with the larger currents is assumed.
         self._write_scheme = WriteScheme.HALF if write is WriteScheme.HALF else self._write_scheme
-        self.read_scheme = ReadScheme.REVERSE if read is ReadScheme.REVERSE else self.read_scheme
+        self.read_scheme = max(read, self.read_scheme, key=_BY_CURRENTS.index)
         super().set_scheme(write, read)
         self._write_scheme, self.read_scheme = write, read
 
@@ -107,16 +110,16 @@ class PredictedProbeBoard(ForwardingProbeBoard):
         return super().multiply(inputs, setup)
 
     def _judge(self, check: Callable[[], None]) -> None:
-        """Check a request; before it is refused, read what was never read, once."""
+        """Check a request; before it is refused, read what is not known, once."""
         try:
             check()
         except EnvelopeError:
-            unread = self._prediction.unread()
-            if self._has_looked or not unread or self.read_scheme is ReadScheme.REVERSE:
+            unread = [cell for cell in self._prediction.unread() if cell not in self._looked_at]
+            if not unread or self.read_scheme is ReadScheme.REVERSE:
                 raise
-            self._has_looked = True
             for start in range(0, len(unread), LOOK_CELLS):
                 self.read(unread[start : start + LOOK_CELLS], self._look_voltage, LOOK_SAMPLES)
+            self._looked_at = frozenset(self._prediction.unread())
             check()
 
 
@@ -128,6 +131,7 @@ class PredictedSourceMeter(ForwardingSourceMeter):
         prediction: of the die's currents.
         routed: returns the cell that it is connected to, None if to none.
         read_scheme: returns what the board puts on the other lines.
+        read_voltage: the largest voltage (V) that only reads.
     """
 
     def __init__(
@@ -136,11 +140,13 @@ class PredictedSourceMeter(ForwardingSourceMeter):
         prediction: CurrentPrediction,
         routed: Callable[[], Cell | None],
         read_scheme: Callable[[], ReadScheme],
+        read_voltage: float,
     ) -> None:
         super().__init__(smu)
         self._prediction = prediction
         self._routed = routed
         self._read_scheme = read_scheme
+        self._read_voltage = read_voltage
         self._limit = float("inf")
 
     @override
@@ -165,7 +171,28 @@ class PredictedSourceMeter(ForwardingSourceMeter):
         return super().pulse(train)
 
     def _check(self, voltages: Sequence[float]) -> None:
+        """Refuse levels that would be too much, or write other cells; the cell counts as written from here on.
+
+        Raises:
+            EnvelopeError: says what to do.
+        """
         cell = self._routed()
-        if cell is not None and voltages:
-            for voltage in {min(voltages), max(voltages)}:
-                self._prediction.check_level(cell, voltage, self._read_scheme(), self._limit)
+        if cell is None or not voltages:
+            return
+        scheme, low, high = self._read_scheme(), min(voltages), max(voltages)
+        if max(-low, high) > self._read_voltage:
+            self._check_neighbours(cell, max(low, high, key=abs), scheme)
+        for voltage in {low, high}:
+            self._prediction.check_level(cell, voltage, scheme, self._limit)
+        if high > self._read_voltage:
+            self._prediction.written(cell)
+
+    def _check_neighbours(self, cell: Cell, voltage: float, scheme: ReadScheme) -> None:
+        """Refuse a write under which other cells see as much as the routed one, and nobody counts it."""
+        if scheme is ReadScheme.FLOAT or self._prediction.cells == 1:
+            return
+        raise EnvelopeError(
+            f"a level of {format_quantity(voltage, 'V')} would write every cell of row {cell.row}, not "
+            f"only the one in column {cell.column}: the read scheme {scheme.name.lower()} holds the other columns at "
+            "0 V; let them float (set_scheme), then route"
+        )

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from labctl.backend import WallClock
 from labctl.engine import Watcher
+from labctl.escaped import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,10 +43,14 @@ class ProgressWatcher(Watcher):
     Args:
         on_begin: called once the run folder exists, as to open a window on it, with the folder and with what tells
             the person at the terminal something.
+        is_dry: nothing is sent, and the run folder is none that anybody looks at.
     """
 
-    def __init__(self, on_begin: Callable[[Path, Callable[[str], None]], None] | None = None) -> None:
+    def __init__(
+        self, on_begin: Callable[[Path, Callable[[str], None]], None] | None = None, is_dry: bool = False
+    ) -> None:
         self._on_begin = on_begin
+        self._is_dry = is_dry
         self._clock = WallClock()
         self._shown_at = 0.0
         self._steps = 0
@@ -76,7 +81,7 @@ class ProgressWatcher(Watcher):
 
     @override
     def began(self, folder: Path, steps: int, done: int) -> None:
-        self.said(f"run {folder}")
+        self.said("a dry run on a twin of this bench: nothing is sent" if self._is_dry else f"run {folder}")
         self._steps = done
         self._progress.update(self._task, total=steps, completed=done, description="steps")
         if self._on_begin is not None:
@@ -89,9 +94,9 @@ class ProgressWatcher(Watcher):
             return
         self._shown_at = self._clock.now()
         with suppress(OSError):
-            self._progress.update(self._task, completed=self._steps, caption=caption())
+            self._progress.update(self._task, completed=self._steps, caption=escaped(caption()))
 
     @override
     def said(self, message: str) -> None:
         with suppress(OSError):
-            self._console.print(message, soft_wrap=True)
+            self._console.print(escaped(message), soft_wrap=True)

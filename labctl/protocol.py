@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from labctl.errors import ParameterError, UnknownNameError
 from labctl.limits import Envelope, WithinEnvelope
+from labctl.summaries import Criterion as Criterion
+from labctl.summaries import Outcome as Outcome  # noqa: TC001 (authors of protocols import it from here)
+from labctl.summaries import judge as judge
 from labctl.units import Unit, Written, YesNo, format_quantity
 
 if TYPE_CHECKING:
@@ -25,8 +28,10 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from labctl.bench import Bench, Die
+    from labctl.bench import Die
+    from labctl.figure import Figure
     from labctl.instruments import Cell, Instrument
+    from labctl.protocol_bench import ProtocolBench
 
 
 class Parameters(BaseModel):
@@ -67,6 +72,7 @@ class Start(Generic[MemoryT]):
         time: bench time (s) that they took.
         memory: what the protocol gave with the last of them; None if it gave none.
         touched: cells that were, or may have been, written since: they are read before anything else is done to them.
+            If this run ends early, too, those that were not read before the end of a step stand in the next start.
     """
 
     steps: int = 0
@@ -77,19 +83,6 @@ class Start(Generic[MemoryT]):
 
 ParametersT = TypeVar("ParametersT", bound=Parameters)
 RecordT = TypeVar("RecordT")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a protocol makes of its records.
-
-    Args:
-        passed: whether the run meets the protocol's own criteria.
-        summary: a dataclass of figures; floats carry their unit as an annotation.
-    """
-
-    passed: bool
-    summary: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +102,12 @@ class Protocol(Generic[ParametersT, RecordT]):
         summarise: what the records of a whole run, in order, amount to.
         caption: a few words on one record, for the progress line.
         memory: the dataclass that it gives with the end of a step; None if the number of steps is all it needs.
+        pulses: the least number of pulses that a whole run puts on each cell, where that is known beforehand: a run
+            that a cell's life does not allow is refused before anything is sent.
         waits: whether it lets time pass (`bench.wait`): it is refused where time does not pass by itself.
+        figure: what the records of a run, whole or broken off, look like; never called without a record.
+        in_truth: a record as it would be had the cell's true conductance (S) been read: what an audit sums up. Records
+            of such a protocol name `row`, `column`, `boot` and `delivered`.
     """
 
     name: str
@@ -119,11 +117,14 @@ class Protocol(Generic[ParametersT, RecordT]):
     needs: tuple[type[Instrument], ...]
     check: Callable[[Die, Envelope, ParametersT], None]
     steps: Callable[[ParametersT], int]
-    run: Callable[[Bench, ParametersT, Start[Any]], Iterator[RecordT | StepEnd]]
+    run: Callable[[ProtocolBench, ParametersT, Start[Any]], Iterator[RecordT | StepEnd]]
     summarise: Callable[[Sequence[RecordT], ParametersT], Outcome]
     caption: Callable[[RecordT], str]
     memory: type[Any] | None = None
+    pulses: Callable[[Die, ParametersT], Mapping[Cell, int]] | None = None
     waits: bool = False
+    figure: Callable[[Sequence[RecordT], ParametersT], Figure] | None = None
+    in_truth: Callable[[RecordT, float], RecordT] | None = None
 
 
 def pack_memory(memory: object) -> str:

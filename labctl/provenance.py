@@ -69,6 +69,12 @@ def user() -> str:
         return "unknown"
 
 
+def bench_entries(bench: BenchFile) -> dict[str, Any]:
+    """Return what a manifest says of the bench, in SI units."""
+    dump = bench.model_dump(mode="json")
+    return {"bench": dump, "bench_sha256": hashlib.sha256(repr(dump).encode(errors="surrogatepass")).hexdigest()}
+
+
 def manifest(
     run: str,
     started: datetime,
@@ -93,7 +99,6 @@ def manifest(
         identities: what the instruments answered.
         backend: what the backend says of itself.
     """
-    bench_dump = bench.model_dump(mode="json")
     return {
         "run": run,
         "started": started.isoformat(),
@@ -106,8 +111,7 @@ def manifest(
         "note": asked.note,
         "operator": asked.operator or user(),
         "asked": asked.model_dump(mode="json"),
-        "bench": bench_dump,
-        "bench_sha256": hashlib.sha256(repr(bench_dump).encode()).hexdigest(),
+        **bench_entries(bench),
         "instruments": {name: asdict(identity) for name, identity in identities.items()},
         "process": {"pid": os.getpid(), "host": platform.node(), "user": user()},
         "software": {"python": sys.version.split()[0], "system": platform.platform()}

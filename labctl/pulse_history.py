@@ -14,15 +14,17 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from labctl.errors import StoreError
+from labctl.foreign_database import distrust
 from labctl.instruments import Cell
-from labctl.run_reader import RunReader, run_folders
-from labctl.store import MANIFEST
+from labctl.run_names import id_of, manifest_text, run_id
+from labctl.run_reader import RunReader, run_folders, sqlite_uri
+from labctl.store import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
 LIFE = "life"
@@ -90,8 +92,20 @@ def pulses_before(folder: Path, life: Life) -> Counter[Cell]:
     """
     with closing(_History(folder.parent, life)) as history:
         if life.is_new:
-            history.forget(folder.name)
-        return history.update(folder.name)
+            history.forget(run_id(folder))
+        return history.update(run_id(folder))
+
+
+def pulses_so_far(data: Path, life: Life) -> Counter[Cell]:
+    """Return how many pulses each cell has had in all runs in `data`, at most; nothing is written.
+
+    Raises:
+        StoreError: if the history cannot be read.
+    """
+    if life.is_new:
+        return Counter()
+    with closing(_History(data, life, copied=True)) as history:
+        return history.update(None)
 
 
 def fold(folder: Path, life: Life) -> None:
@@ -105,15 +119,20 @@ def fold(folder: Path, life: Life) -> None:
 
 
 class _History:
-    """One open history."""
+    """One open history; `copied`: a copy in memory, beside which the file stays as it is."""
 
-    def __init__(self, data: Path, life: Life) -> None:
+    def __init__(self, data: Path, life: Life, copied: bool = False) -> None:
         self._data = data
         self._life = life
         self._path = history_path(data, life)
         try:
-            self._db = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
-        except sqlite3.Error as error:
+            self._db = sqlite3.connect(":memory:" if copied else self._path, timeout=PATIENCE, isolation_level=None)
+            if copied and self._path.exists():
+                uri = f"{sqlite_uri(self._path)}?mode=ro"
+                with closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as kept:
+                    kept.backup(self._db)
+            distrust(self._db)
+        except UNREADABLE as error:
             raise self._failure(error) from None
 
     def close(self) -> None:
@@ -122,15 +141,15 @@ class _History:
 
     def forget(self, own: str) -> None:
         """Begin a new life with the run `own`: no other run that there is counts for it."""
-        names = [(folder.name,) for folder in run_folders(self._data) if folder.name != own]
-        self._transaction(lambda: self._forget(names))
+        names = {run_id(folder) for folder in run_folders(self._data)} - {own}
+        self._transaction(lambda: self._forget([(name,) for name in names]))
 
     def update(self, own: str | None) -> Counter[Cell]:
         """Read the ledgers that are not folded, but for the run `own`; return what all other runs have had."""
         self._transaction(lambda: self._update(own))
         try:
             rows = self._db.execute(_SUM, (own or "none",)).fetchall()
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             raise self._failure(error) from None
         return Counter({Cell(row, column): pulses for row, column, pulses in rows})
 
@@ -140,17 +159,22 @@ class _History:
 
     def _update(self, own: str | None) -> None:
         folded = {name for (name,) in self._db.execute("SELECT run FROM folded")}
+        had: dict[str, Counter[Cell]] = {}
         for folder in run_folders(self._data):
-            if folder.name not in folded and folder.name != own:
-                self._take(folder)
+            if folder.name not in folded:
+                self._take(folder, folded, had, own)
 
-    def _take(self, folder: Path) -> None:
-        """Take what a run has had; one that is none, or not yet, or of which nothing can be read, is left for later."""
+    def _take(self, folder: Path, folded: set[str], others: dict[str, Counter[Cell]], own: str | None) -> None:
+        """Take what a run has had; one that is none, or not yet, or of which nothing can be read, is left for later.
+
+        Runs are told apart by their ids: a folder may have been renamed. Of copies of one run each cell has had as much
+        as the one says that says most; `others` is what was taken so far.
+        """
         manifest = _manifest(folder)
-        if manifest is None:
+        if manifest is None or (run := id_of(manifest, folder)) in folded or run == own:
             return
         if manifest.get(LIFE) != self._life.name:
-            self._db.execute("INSERT INTO folded VALUES (?)", (folder.name,))
+            self._db.execute("INSERT OR IGNORE INTO folded VALUES (?)", (run,))
             return
         try:
             with closing(RunReader(folder)) as reader:
@@ -159,12 +183,14 @@ class _History:
             return
         if not self._life.outlives and state not in _GRACEFUL:
             return  # its die died with it, or went on from where it was saved last
+        had = others[run] = had | others.get(run, Counter())
         is_final = state == "finished"
-        self._db.execute("DELETE FROM had WHERE run = ?", (folder.name,))
-        name = _FOLDED if is_final else folder.name
+        self._db.execute("DELETE FROM had WHERE run = ?", (run,))
+        name = _FOLDED if is_final else run
         self._db.executemany(_ADD, [(name, cell.row, cell.column, pulses) for cell, pulses in had.items()])
         if is_final:
-            self._db.execute("INSERT INTO folded VALUES (?)", (folder.name,))
+            self._db.execute("INSERT INTO folded VALUES (?)", (run,))
+            folded.add(run)
 
     def _transaction(self, work: Callable[[], None]) -> None:
         try:
@@ -178,7 +204,7 @@ class _History:
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             raise self._failure(error) from None
 
     def _check_life(self) -> None:
@@ -188,16 +214,16 @@ class _History:
         elif found[0] != self._life.name:
             raise StoreError(f"{self._path} is the history of another die; move it away")
 
-    def _failure(self, error: sqlite3.Error) -> StoreError:
+    def _failure(self, error: Exception) -> StoreError:
         return StoreError(
             f"cannot keep the history of pulses in {self._path}: {error}; if the file is damaged, remove it: it is "
             "made anew from the runs beside it"
         )
 
 
-def _manifest(folder: Path) -> Mapping[str, object] | None:
+def _manifest(folder: Path) -> dict[str, Any] | None:
     try:
-        found: object = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        found: object = json.loads(manifest_text(folder))
     except (OSError, ValueError, RecursionError):
         return None
-    return cast("Mapping[str, object]", found) if isinstance(found, dict) else None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None

@@ -6,6 +6,7 @@ of them as long as nobody knows. An instrument that keeps no count has put out w
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from labctl.errors import EnvelopeError
 from labctl.ledger import Intent, Ledger, OpenWrite, Outcome, PulseCount
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from labctl.instruments import Cell
 
@@ -61,10 +62,7 @@ class LifeLedger(Ledger):
         counts = pulses_had(intent, None)
         for cell, count in counts.items():
             if self._had[cell] + count > self._most:
-                raise EnvelopeError(
-                    f"{_pulses(count)} on {cell}, which has had {_pulses(self._had[cell])} so far, would exceed its "
-                    f"life: this die allows pulses_per_cell up to {self._most:.10g}; use another cell"
-                )
+                raise EnvelopeError(too_many(cell, count, self._had[cell], self._most))
         number = self._ledger.intend(intent)
         self._had.update(counts)
         self._open[number] = intent
@@ -90,6 +88,19 @@ class LifeLedger(Ledger):
     @override
     def touched(self, since_step: int) -> frozenset[Cell]:
         return self._ledger.touched(since_step)
+
+    @override
+    def note_read(self, cells: Iterable[Cell]) -> None:
+        self._ledger.note_read(cells)
+
+
+def too_many(cell: Cell, count: int, had: int, most: float) -> str:
+    """Return why a cell does not get `count` pulses more."""
+    left = max(0, math.floor(most - had))
+    return (
+        f"{_pulses(count)} on {cell}, which has had {_pulses(had)} so far, would exceed its life: this die allows "
+        f"pulses_per_cell up to {most:.10g}, and {left} {'is' if left == 1 else 'are'} left; use another cell"
+    )
 
 
 def _pulses(count: int) -> str:

@@ -12,10 +12,10 @@ import operator
 import typing
 from typing import TYPE_CHECKING, Any
 
-from labctl.units import Unit, Written
+from labctl.units import PLAIN_UNITS, Unit, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 FIELD_TYPES = {float: "REAL", int: "INTEGER", bool: "INTEGER", str: "TEXT"}
 """What a field may be, and as what SQLite keeps it."""
@@ -28,7 +28,7 @@ class Column:
     Args:
         name: of the field.
         type: "float", "int", "bool" or "str".
-        unit: SI symbol, "levels", or "" where there is none.
+        unit: SI symbol, "levels", "dB", or "" where there is none.
     """
 
     name: str
@@ -61,10 +61,14 @@ def _column(name: str, hint: Any) -> Column:
     base = typing.get_args(hint)[0] if annotations else hint
     if base not in FIELD_TYPES:
         raise TypeError(f"record field {name!r} is {base!r}; a record holds float, int, bool or str")
-    unit = ""
+    return Column(name, base.__name__, unit_of(annotations))
+
+
+def unit_of(annotations: Iterable[Any]) -> str:
+    """Return the unit that a field's annotations give: an SI symbol, "levels", "dB", or "" where there is none."""
     for annotation in annotations:
         if isinstance(annotation, Unit):
-            unit = annotation.symbol
-        elif isinstance(annotation, Written) and annotation.form == "levels":
-            unit = "levels"
-    return Column(name, base.__name__, unit)
+            return annotation.symbol
+        if isinstance(annotation, Written) and annotation.form in PLAIN_UNITS:
+            return annotation.form
+    return ""

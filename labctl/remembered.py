@@ -9,9 +9,18 @@ from typing_extensions import override
 from labctl.forwarding import ForwardingProbeBoard, ForwardingSourceMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from labctl.instruments import ComplianceAction, ProbeBoard, ReadScheme, SourceMeter, SourceSetup, WriteScheme
+    from labctl.instruments import (
+        ComplianceAction,
+        ProbeBoard,
+        PulseTrain,
+        Reading,
+        ReadScheme,
+        SourceMeter,
+        SourceSetup,
+        WriteScheme,
+    )
 
 
 class RememberedProbeBoard(ForwardingProbeBoard):
@@ -46,17 +55,55 @@ class RememberedProbeBoard(ForwardingProbeBoard):
 
 
 class RememberedSourceMeter(ForwardingSourceMeter):
-    """A source-measure unit whose setup can be restored."""
+    """A source-measure unit whose setup can be restored, and of which is known how it stands."""
 
     def __init__(self, smu: SourceMeter) -> None:
         super().__init__(smu)
         self._setup: SourceSetup | None = None
+        self.level = 0.0
+        """The level (V) that it was last brought to; a sweep and pulses end at 0 V."""
+        self.may_be_on = False
+        """Whether its output may be on: from before it is switched on until it is confirmed to be off."""
 
     @override
     def configure(self, setup: SourceSetup) -> SourceSetup:
         found = super().configure(setup)
         self._setup = setup
+        self._is_off()
         return found
+
+    @override
+    def source(self, voltage: float) -> None:
+        super().source(voltage)
+        self.level = voltage
+
+    @override
+    def output_on(self) -> None:
+        self.may_be_on = True
+        super().output_on()
+
+    @override
+    def output_off(self) -> None:
+        super().output_off()
+        self._is_off()
+
+    @override
+    def make_safe(self) -> None:
+        super().make_safe()
+        self._is_off()
+
+    @override
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        self.may_be_on, self.level = True, 0.0
+        return super().sweep(voltages, delay)
+
+    @override
+    def pulse(self, train: PulseTrain) -> list[Reading]:
+        self.may_be_on, self.level = True, 0.0
+        return super().pulse(train)
+
+    def _is_off(self) -> None:
+        self.may_be_on, self.level = False, 0.0
 
     def snapshot(self) -> Callable[[], None]:
         """Return what resets the instrument, output off, and configures it as it is."""

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, cast
 from labctl import plugins
 from labctl.console import print_json, print_lines, table
 from labctl.errors import InputError, LabctlError, StoreError
-from labctl.run_lock import is_alive
+from labctl.locks import holder_of
+from labctl.run_lock import is_alive, run_lock_name
+from labctl.run_names import RUN_NAME
 from labctl.run_reader import RunReader, find_run, run_folders
 from labctl.steering import Wish, steer
 
@@ -74,6 +76,12 @@ def ask_run(data: Path, name: str | None, wish: Wish) -> None:
     folder = find_run(data, name)
     if not is_alive(folder):
         raise InputError(f"{folder.name} is not under way; `labctl runs` shows the state of each run")
+    holder = holder_of(run_lock_name(folder))
+    if holder is not None and holder.run != folder.name:
+        raise InputError(
+            f"{folder.name} does not hear this: its process works in a folder called {holder.run!r}; it was renamed or "
+            "copied meanwhile"
+        )
     steer(folder, wish)
     print_lines([f"{folder.name} {_ANSWERS[wish]}"])
 
@@ -88,10 +96,15 @@ def _line(folder: Path, option: str) -> RunLine:
         return RunLine(folder.name, "", state, 0, 0, "")
     if state in _RUNNING and not is_alive(folder):
         state = "died"
-    resume = f"labctl run --resume {folder.name}{option}" if _can_go_on(folder, manifest, state) else ""
+    resume = f"labctl run --resume {_word(folder, option)}" if _can_go_on(folder, manifest, state) else ""
     of: object = manifest.get("steps")
     protocol = str(manifest.get("protocol", ""))
     return RunLine(folder.name, protocol, state, steps, of if isinstance(of, int) else 0, resume)
+
+
+def _word(folder: Path, option: str) -> str:
+    """Return how a run is named in a command; one that was renamed by its path, as no name is safe from everything."""
+    return f"{folder.name}{option}" if RUN_NAME.fullmatch(folder.name) else shlex.quote(str(folder))
 
 
 def _can_go_on(folder: Path, manifest: Mapping[str, Any], state: str) -> bool:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-import re
+import os
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
 from labctl import ledger_store
 from labctl.errors import RunNotFoundError, StoreError
+from labctl.foreign_database import Patience, distrust
 from labctl.records import Column, columns
-from labctl.store import DATABASE, MANIFEST, UNREADABLE
+from labctl.run_cost import Cost
+from labctl.run_names import MANIFEST, RUN_NAME, manifest_text
+from labctl.store import COST, DATABASE, UNREADABLE
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Sequence
 
     from labctl.instruments import Cell
-
-_FOLDER = re.compile(r"\d{8}T\d{6}Z_[a-z0-9-]+_[0-9a-f]{8}")
-"""What a run folder is called: UTC start, protocol, eight hexadecimal digits."""
-
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "float": lambda value: math.nan if value is None else value,
@@ -62,6 +62,7 @@ class RunReader:
         self.folder = folder
         self.manifest = _read_manifest(folder)
         self._db = _open_read_only(folder / DATABASE)
+        self._patience = Patience(self._db, folder / DATABASE)
 
     def record_types(self) -> dict[str, tuple[Column, ...]]:
         """Return the columns of each record type, by name."""
@@ -102,12 +103,18 @@ class RunReader:
 
     def steps(self) -> int:
         """Return how many steps are done."""
-        return self._rows("SELECT COALESCE(MAX(number), 0) FROM step")[0][0]
+        steps = self._rows("SELECT COALESCE(MAX(number), 0) FROM step")[0][0]
+        if not isinstance(steps, int):
+            raise self._damaged("its steps")
+        return steps
 
     def bench_time(self) -> float:
         """Return the bench time (s) at the end of the last step."""
         rows = self._rows("SELECT bench_time FROM step ORDER BY number DESC LIMIT 1")
-        return rows[0][0] if rows else 0.0
+        time: object = rows[0][0] if rows else 0.0
+        if not (isinstance(time, float) and math.isfinite(time)):
+            raise self._damaged("the times of its steps")
+        return time
 
     def state(self) -> RunState:
         """Return the state that the run entered last."""
@@ -119,9 +126,20 @@ class RunReader:
             detail: object = json.loads(text)
         except (ValueError, TypeError, RecursionError):
             detail = None
-        if not isinstance(detail, dict):
+        if not (isinstance(detail, dict) and isinstance(state, str) and isinstance(utc, str)):
             raise self._damaged("the details of its state")
         return RunState(state, utc, cast("dict[str, Any]", detail))
+
+    def states(self) -> list[tuple[str, str]]:
+        """Return (UTC time, state) of every state that the run entered, in order."""
+        return self._rows("SELECT utc, state FROM state ORDER BY id")
+
+    def cost(self) -> Cost:
+        """Return what the run has cost so far, in all processes that worked on it."""
+        cost: tuple[object, ...] = self._rows(COST)[0]
+        if not all(isinstance(seconds, float) for seconds in cost):
+            raise self._damaged("its costs")
+        return Cost(*cast("tuple[float, float]", cost))
 
     def pulses_had(self) -> Counter[Cell]:
         """Return how many pulses each cell has had by the run's ledger, at most."""
@@ -145,6 +163,7 @@ class RunReader:
         return StoreError(f"cannot read {self.folder / DATABASE}: {what} are not as labctl writes them; it is damaged")
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        self._patience.renew()
         try:
             return self._db.execute(query, values).fetchall()
         except UNREADABLE as error:
@@ -152,12 +171,19 @@ class RunReader:
 
 
 def run_folders(data: Path) -> list[Path]:
-    """Return the folders of all runs in `data`, oldest first."""
+    """Return the folders of all runs in `data`, oldest first, renamed ones included; a link to a folder is none."""
     try:
-        paths = [path for path in data.absolute().iterdir() if _FOLDER.fullmatch(path.name) and path.is_dir()]
+        paths = [path for path in data.absolute().iterdir() if _is_run(path)]
     except (OSError, ValueError):  # there is no such folder, or there cannot be one
         return []
     return sorted(paths, key=_age)
+
+
+def _is_run(path: Path) -> bool:
+    """Return whether a path is a run folder, by its name or by what it holds."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    return RUN_NAME.fullmatch(path.name) is not None or _holds_manifest(path)
 
 
 def find_run(data: Path, run: str | None) -> Path:
@@ -199,20 +225,23 @@ def _holds_manifest(folder: Path) -> bool:
 def sqlite_uri(path: Path) -> str:
     """Return the URI of a file as SQLite reads it: drives and network shares stand behind an empty host."""
     place = path.resolve().as_posix()
-    return f"file://{'' if place.startswith('/') else '/'}{quote(place)}"
+    return f"file://{'' if place.startswith('/') else '/'}{quote(os.fsencode(place))}"
 
 
 def _age(folder: Path) -> tuple[str, int]:
     """Return what sorts run folders by their start: the second is in the name, the rest is when the manifest came."""
     try:
-        return folder.name[:16], (folder / MANIFEST).stat().st_mtime_ns
+        written = (folder / MANIFEST).stat().st_mtime_ns
     except OSError:
-        return folder.name[:16], 0
+        written = 0
+    if RUN_NAME.fullmatch(folder.name):
+        return folder.name[:16], written
+    return f"{datetime.fromtimestamp(written // 1_000_000_000, UTC):%Y%m%dT%H%M%SZ}", written
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads(manifest_text(folder))
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{folder} is not a run folder: {error}") from None
     if not isinstance(manifest, dict):
@@ -233,6 +262,7 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
     mode = "mode=ro" if being_written else "mode=ro&immutable=1"
     try:
         db = sqlite3.connect(f"{sqlite_uri(path)}?{mode}", uri=True, isolation_level=None)
+        distrust(db)
         tables = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
     except UNREADABLE as error:
         raise StoreError(f"cannot read {path}: {error}") from None

@@ -85,7 +85,7 @@ class Waking:
     def __init__(self, wall: WallClock) -> None:
         self._wall = wall
         self.begun = wall.now()
-        """When the run's process began with it (s), on the clock that never goes back."""
+        """When the process began with the run, or with what it does of it since the last lapse (s)."""
         self.is_first = True
         """Whether the run has not lapsed so far."""
         self._until = self.begun
@@ -103,7 +103,8 @@ class Waking:
         if self._tries > TRIES:
             raise error
         self.is_first = False
-        self._until = self._wall.now() + WAKING
+        self.begun = self._wall.now()
+        self._until = self.begun + WAKING
 
     def wait(self, error: LinkError) -> None:
         """Return after a while if the instruments, which do not answer yet, may be tried again.

@@ -55,7 +55,8 @@ def find_start(
     tell_outcomes(bench.settle(), say)
     if store.steps:
         say(f"going on after step {store.steps}")
-    return Start(store.steps, store.bench_time, _remembered(store, memory), _touched(store, bench, outlived, say))
+    touched = store.ledger.keep_unread(_touched(store, bench, outlived, say))
+    return Start(store.steps, store.bench_time, _remembered(store, memory), touched)
 
 
 def tell_outcomes(outcomes: list[tuple[str, Outcome]], say: Callable[[str], None]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
 import sqlite3
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -19,32 +18,32 @@ from typing import TYPE_CHECKING, Any, cast
 
 from labctl import ledger_store
 from labctl.errors import StoreError
+from labctl.escaped import escaped
 from labctl.ledger_store import RunLedger
 from labctl.records import FIELD_TYPES, Column, columns, values_of
+from labctl.run_cost import Cost
+from labctl.run_names import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-MANIFEST = "manifest.json"
 DATABASE = "run.sqlite"
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What comes of a damaged database: SQLite's own words of it may be no text."""
 _SQL_TYPES = {kind.__name__: sql for kind, sql in FIELD_TYPES.items()}
 _SCHEMA = (
     "CREATE TABLE record_type (name TEXT PRIMARY KEY, columns TEXT NOT NULL)",
-    "CREATE TABLE step (number INTEGER PRIMARY KEY, bench_time REAL NOT NULL)",
+    """CREATE TABLE step (number INTEGER PRIMARY KEY, bench_time REAL NOT NULL, bench_cost REAL NOT NULL,
+    wall_cost REAL NOT NULL)""",
     "CREATE TABLE memory (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL)",
     "CREATE TABLE log (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, message TEXT NOT NULL)",
-    "CREATE TABLE state (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, state TEXT NOT NULL, detail TEXT NOT NULL)",
+    """CREATE TABLE state (id INTEGER PRIMARY KEY, utc TEXT NOT NULL, state TEXT NOT NULL, detail TEXT NOT NULL,
+    bench_cost REAL NOT NULL, wall_cost REAL NOT NULL)""",
     *ledger_store.SCHEMA,
 )
-
-
-def run_name(protocol: str, started: datetime) -> str:
-    """Return the id of a run that starts at `started` (UTC)."""
-    return f"{started:%Y%m%dT%H%M%SZ}_{protocol}_{secrets.token_hex(4)}"
+"""`bench_time` (s) is that of the steps alone; costs (s) are of the whole run so far, what was broken off included."""
 
 
 def make_run_folder(data: Path, name: str) -> Path:
@@ -81,6 +80,8 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 _PROGRESS = "SELECT COALESCE(MAX(number), 0), COALESCE(MAX(bench_time), 0.0) FROM step"
+COST = """SELECT COALESCE(MAX(bench_cost), 0.0), COALESCE(MAX(wall_cost), 0.0)
+FROM (SELECT bench_cost, wall_cost FROM step UNION ALL SELECT bench_cost, wall_cost FROM state)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class RunWriter:
         power_safe: whether what was done to the instruments must survive a power cut: each write's intent is synced to
             the disk, and the steps before it with it.
         connect: opens the database, in autocommit mode; None: SQLite's own way.
+        spent: returns what the run has cost since this was made.
 
     Raises:
         StoreError: if the folder cannot be written, or lies where SQLite cannot keep a write-ahead log.
@@ -111,6 +113,7 @@ class RunWriter:
         record_types: Mapping[str, type],
         power_safe: bool,
         connect: Callable[[Path], sqlite3.Connection] | None = None,
+        spent: Callable[[], Cost] = Cost,
     ) -> None:
         self.path = folder / DATABASE
         self._pending: dict[type, list[Any]] = {kind: [] for kind in record_types.values()}
@@ -124,7 +127,12 @@ class RunWriter:
                 self._create(record_types)
             self._tables = {kind: _table(name, kind) for name, kind in record_types.items()}
             self.steps, self.bench_time = self._db.execute(_PROGRESS).fetchone()
+            self._spent, self._before = spent, Cost(*self._db.execute(COST).fetchone())
             self.ledger = RunLedger(self._db, lambda: self.steps, self._failing, power_safe)
+
+    def cost(self) -> Cost:
+        """Return what the run has cost so far, as far as its processes could write it down."""
+        return self._before + self._spent()
 
     def memory(self) -> str | None:
         """Return what the protocol remembered at the end of the last step."""
@@ -168,13 +176,13 @@ class RunWriter:
         """Make the records since the last step durable.
 
         Args:
-            bench_time: since the run began (s).
+            bench_time: of all steps so far (s).
             memory: what the protocol needs to go on from here, in place of what it remembered before.
 
         Raises:
             StoreError: if the disk is full or gone; nothing of this step is kept then.
         """
-        number, execute = self.steps + 1, self._db.execute
+        number, cost, execute = self.steps + 1, self.cost(), self._db.execute
         with self._failing():
             execute("BEGIN")
             for kind, records in self._pending.items():
@@ -184,7 +192,8 @@ class RunWriter:
                     self._db.executemany(table.insert, rows)
             if memory is not None:
                 execute("INSERT OR REPLACE INTO memory VALUES (1, ?)", (memory,))
-            execute("INSERT INTO step VALUES (?, ?)", (number, bench_time))
+            self.ledger.forget_read()
+            execute("INSERT INTO step VALUES (?, ?, ?, ?)", (number, bench_time, cost.bench_time, cost.wall_time))
             execute("COMMIT")
         for records in self._pending.values():
             records.clear()
@@ -193,14 +202,15 @@ class RunWriter:
     def log(self, utc: datetime, message: str) -> None:
         """Write down what happened beside the records."""
         with self._failing():
-            self._db.execute("INSERT INTO log (utc, message) VALUES (?, ?)", (utc.isoformat(), message))
+            self._db.execute("INSERT INTO log (utc, message) VALUES (?, ?)", (utc.isoformat(), escaped(message)))
 
     def set_state(self, utc: datetime, state: str, detail: Mapping[str, Any] | None = None) -> None:
         """Write down the state that the run enters: running, finished, stopped or failed."""
+        text, cost = json.dumps(strict_json(detail or {}), allow_nan=False), self.cost()
         with self._failing():
             self._db.execute(
-                "INSERT INTO state (utc, state, detail) VALUES (?, ?, ?)",
-                (utc.isoformat(), state, json.dumps(strict_json(detail or {}), allow_nan=False)),
+                "INSERT INTO state (utc, state, detail, bench_cost, wall_cost) VALUES (?, ?, ?, ?, ?)",
+                (utc.isoformat(), state, text, cost.bench_time, cost.wall_time),
             )
 
     def close(self) -> None:

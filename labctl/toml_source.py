@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tomllib
 from dataclasses import dataclass
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_TABLE = re.compile(r"\s*\[([^\[\]]+)\]")
+_PARTS = re.compile(r"[,={}\[\]]")
+TEXT_MAX = 1 << 18
+"""Characters of a file that a person writes for labctl, at most; and bytes of it that are read at all."""
+_DOTS_MAX = 50
+"""Dots in one key: tomllib takes memory as their square."""
 _KEY = re.compile(r"\s*([A-Za-z0-9_\-\"']+)\s*=")
 
 
@@ -39,12 +45,23 @@ class TomlSource:
         Raises:
             BenchFileError: if it is not TOML.
         """
+        self._check_size()
         try:
             return tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
             raise BenchFileError(f"{self.file} is not TOML: {error}") from None
         except (ValueError, RecursionError):
             raise BenchFileError(f"{self.file} cannot be read: a number is too long, or tables nest too deep") from None
+
+    def _check_size(self) -> None:
+        """Refuse what takes time and memory out of all proportion."""
+        if len(self.text) > TEXT_MAX:
+            raise BenchFileError(f"{self.file} is too long: such a file has at most {TEXT_MAX} characters")
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if line.count(".") <= _DOTS_MAX or line.lstrip().startswith("#"):
+                continue
+            if any(part.count(".") > _DOTS_MAX for part in _PARTS.split(line)):
+                raise BenchFileError(f"{self.file} line {number}: a key has more than {_DOTS_MAX} dots")
 
     def refusal(self, error: ValidationError, model: type[BaseModel], prefix: tuple[str, ...] = ()) -> BenchFileError:
         """Return one thing that `error` complains of, in one line: a misspelt key rather than the key it leaves out.
@@ -77,11 +94,15 @@ def text_file(path: Path, what: str) -> TomlSource:
         BenchFileError: if it cannot be read, or is no text.
     """
     try:
-        return TomlSource(path.name, path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            data = file.read(TEXT_MAX + 1)
+        if len(data) <= TEXT_MAX:
+            return TomlSource(path.name, io.StringIO(data.decode("utf-8-sig"), None).read())
     except OSError as error:
         raise BenchFileError(f"cannot read the {what} {path}: {error.strerror or error}") from None
     except ValueError:
         raise BenchFileError(f"the {what} {path} is not UTF-8 text, or no file can have this name") from None
+    raise BenchFileError(f"the {what} {path} is too long: such a file has at most {TEXT_MAX} bytes")
 
 
 def _complaint(first: ErrorDetails, location: tuple[str, ...], model: type[BaseModel]) -> str:

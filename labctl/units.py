@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 PREFIXES = {"": 0, "p": -12, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9}
 """SI prefixes that may stand before a unit, with their powers of ten."""
+PLAIN_UNITS = ("levels", "dB")
+"""Units that take no prefix and that no one types: a plain number stands for them."""
 UNITS = ("V", "A", "S", "ohm", "s", "Hz", "K", "degC", "J", "W")
 
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?0*[0-9]{1,4})?"
+# Digits can be read in one way only: a regular expression that may part them in two tries that for all places.
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?0*[0-9]{1,4})?"
 _QUANTITY = re.compile(rf"({_NUMBER}) ?([{''.join(PREFIXES)}]?)({'|'.join(UNITS)})")
 _PLAIN = re.compile(_NUMBER)
 _COUNT = re.compile(r"[0-9]+")
@@ -76,6 +79,10 @@ Volts = Annotated[float, Unit("V")]
 Amperes = Annotated[float, Unit("A")]
 Siemens = Annotated[float, Unit("S")]
 Seconds = Annotated[float, Unit("s")]
+Ohms = Annotated[float, Unit("ohm")]
+Hertz = Annotated[float, Unit("Hz")]
+Joules = Annotated[float, Unit("J")]
+Watts = Annotated[float, Unit("W")]
 
 
 def parse_quantity(text: object, unit: str) -> float:
@@ -137,6 +144,7 @@ def parse_yes_no(text: object) -> bool:
 
 Levels = Annotated[float, Written("levels", parse_number)]
 """A difference of conductance in levels; one level is 357.15 nS (`labctl.levels`)."""
+Decibels = Annotated[float, Written("dB", parse_number)]
 Fraction = Annotated[float, Written("0..1", parse_number)]
 Count = Annotated[int, Written("count", parse_count)]
 YesNo = Annotated[bool, Written("yes or no", parse_yes_no)]
@@ -147,10 +155,10 @@ def format_quantity(value: float, unit: str, digits: int = 4) -> str:
 
     Args:
         value: in the SI unit.
-        unit: its symbol; "" and "levels" are printed without a prefix.
+        unit: its symbol; "" and those in `PLAIN_UNITS` are printed without a prefix.
         digits: significant digits.
     """
-    if unit in ("", "levels"):
+    if not unit or unit in PLAIN_UNITS:
         return f"{value:.{digits}g} {unit}".strip()
     from quantiphy import Quantity
 

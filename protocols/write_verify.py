@@ -1,34 +1,38 @@
 """Program one cell to each of a list of levels, and verify each by averaged reads.
 
-A burst is one pulse (or, for long distances, a train of equal ones) whose width is computed from a gain learned on the
-fly; the read after it decides by how much to correct. A level is accepted when it is within `tolerance` of its target
-with the stated `confidence`, judged from reads whose number of samples follows the measured read noise.
+A burst is one pulse (or, for long distances, a train of equal ones); the read after it decides by how much to correct.
+How a burst is chosen is the algorithm's (`write_algorithms/`). A level is accepted when it is within `tolerance` of its
+target with the stated `confidence`, judged from reads whose number of samples follows the measured read noise.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from labctl.errors import EnvelopeError, ParameterError
-from labctl.instruments import Cell, ProbeBoard, PulseReceipt
+from labctl.instruments import Cell, ProbeBoard, PulseReceipt, ReadScheme, SourceSetup, WriteScheme
 from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.limits import WithinEnvelope
-from labctl.protocol import Outcome, Parameters, Protocol, StepEnd
-from labctl.units import Count, Fraction, Levels, Seconds, Siemens, Volts, Written, format_quantity
-from protocols.cell_filter import Prior, probability_within
+from labctl.protocol import Criterion, Outcome, Parameters, Protocol, StepEnd, judge
+from labctl.units import Count, Fraction, Levels, Ohms, Seconds, Siemens, Volts, Written, format_quantity
+from protocols.cell_reader import BoardReader, CellReader, ReadScale, SmuReader
 from protocols.level_writer import Aim, Arrival, LevelWriter, WriterMemory
+from protocols.write_algorithms.catalogue import AlgorithmName, make
+from protocols.write_algorithms.interface import Prior, probability_within
+from protocols.write_verify_figure import figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from labctl.bench import Bench, Die
+    from labctl.bench import Die
     from labctl.levels import LevelScale
     from labctl.limits import Envelope
     from labctl.protocol import Start
+    from labctl.protocol_bench import ProtocolBench
 
 GAIN_SPREAD = 0.3
 """Relative spread of the first guess of a gain: ours; devices of another make differ more, and are learned, too."""
@@ -40,6 +44,10 @@ BURST_TIME = 4.0
 """Longest burst (s): a board gives 5 s to one request."""
 SLOT_MIN = 1e-6
 """Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
+CONDUCTION_VOLTAGE = 0.343826
+"""V0 (V) of the Ru-azo film's current, I ~ sinh(V / V0) (published compact model, 2026)."""
+HALF_MOVED = 12**-0.5 / 2
+"""Standard deviation of a state that lies anywhere in half of the way by which a read moves it, as a share of it."""
 PASS_SHARE = 0.995
 """Share of the levels that a passing run must have written."""
 
@@ -50,7 +58,16 @@ class WriteVerifyParameters(Parameters):
     levels: Annotated[tuple[int, ...], Written("all, N, a:b, a:b:step or a,b,c", parse_levels)] = Field(
         default="all", validate_default=True
     )
-    """Levels to write, in this order; 0 to 16519."""
+    """Levels to write; 0 to 16519."""
+    order: Literal["as-given", "ascending", "descending", "random"] = "as-given"
+    """In which order they are written."""
+    order_seed: Count = 1
+    """Of the random order."""
+    algorithm: AlgorithmName = "kalman"
+    """What chooses the pulses: `kalman` learns the cell's speed all along its range, `secant` from its last move,
+    `ispp` climbs in verified steps and resets after overshoot, `proportional` goes by the widths below, as they are."""
+    reader: Literal["board", "smu"] = "board"
+    """What verifies: the board's own converter, or the source-measure unit, routed to the cell for each read."""
     row: Count = 0
     """Row of the cell."""
     column: Count = 0
@@ -75,8 +92,16 @@ class WriteVerifyParameters(Parameters):
     reader_error: Annotated[Levels, Field(ge=0, le=1000)] = 0.1
     """How far the reader's scale and linearity may be off, one sigma; no read shows it: it counts in the summary only.
     5 ppm of gain and 1 LSB of 18 bit, as a factory-calibrated board has, are 0.05 and 0.09 levels."""
+    smu_error: Annotated[Levels, Field(ge=0, le=1000)] = 5.0
+    """The same of a source-measure unit: 0.02 % of a reading and an offset, as good ones state, are 3 levels and more.
+    """
+    line_resistance: Annotated[Ohms, Field(ge=0, le=1e6)] = 0.0
+    """Resistance of the lines to the cell and back, if it is known: reads are reckoned back to the cell. A cell behind
+    lines that nobody told of is written too high, and no read shows it."""
+    conduction_voltage: Annotated[Volts, Field(ge=0.05)] = CONDUCTION_VOLTAGE
+    """V0 of the cell's current, I ~ sinh(V / V0); counts with a line_resistance only. 1000 V: an ohmic cell."""
     max_samples: Annotated[Count, Field(ge=4, le=4096)] = 16
-    """Most samples that one read averages."""
+    """Most samples that one read averages; of a source-measure unit, readings of one power line cycle."""
     max_bursts: Annotated[Count, Field(ge=1, le=1000)] = 32
     """Bursts after which a level is given up."""
 
@@ -87,7 +112,8 @@ class LevelWritten:
 
     `conductance` is the deciding read; `estimate` weighs it with what was known before; `error` is the estimate's
     distance from the target, `sigma` its standard deviation. `written` says that the tolerance is met with the
-    confidence asked for. `time` counts from the start of the run; `boot` and `delivered` are the board's counters.
+    confidence asked for. `read_drift` is by how much a read moves the state there, 0 where that does not
+    stand out from the noise. `time` counts from the start of the run; `boot` and `delivered` are the board's counters.
     """
 
     row: int
@@ -107,6 +133,7 @@ class LevelWritten:
     time: Seconds
     boot: int
     delivered: int
+    read_drift: Levels = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +143,9 @@ class WriteVerifySummary:
     `error_rms` and `within_half_level` count in the estimate's own uncertainty and `reader_error`: they are what the
     true errors are expected to show if the reader is no worse than that. What an uncalibrated reader, or wires that
     drop a part of the read voltage, hide from it is in neither. `error_max` is the largest estimated error.
+    `lowest` and `highest` are the outermost levels that were written, -1 if none was: a die may have fewer levels than
+    its scale. `read_drift` is the most that one read was found to move the state: where it is not 0, reads
+    disturb this cell, bursts aim beside their targets to make up for it, and half of it counts in the errors.
     """
 
     levels: int
@@ -129,12 +159,22 @@ class WriteVerifySummary:
     pulses: int
     confidence: Fraction
     tolerance: Levels
+    lowest: int
+    highest: int
+    read_drift: Levels
 
 
 def _levels(parameters: WriteVerifyParameters) -> tuple[int, ...]:
-    """Return the levels of a run; a quick one takes every so-manieth."""
+    """Return the levels of a run, in its order; a quick one takes every so-manieth."""
     levels = parameters.levels
-    return levels[:: -(-len(levels) // QUICK_LEVELS)] if parameters.quick else levels
+    levels = levels[:: -(-len(levels) // QUICK_LEVELS)] if parameters.quick else levels
+    match parameters.order:
+        case "as-given":
+            return levels
+        case "random":
+            return tuple(np.random.default_rng(parameters.order_seed).permutation(levels).tolist())
+        case _:
+            return tuple(sorted(levels, reverse=parameters.order == "descending"))
 
 
 def _check(die: Die, envelope: Envelope, parameters: WriteVerifyParameters) -> None:  # noqa: ARG001
@@ -153,13 +193,14 @@ def _check(die: Die, envelope: Envelope, parameters: WriteVerifyParameters) -> N
 
 
 def _run(
-    bench: Bench, parameters: WriteVerifyParameters, start: Start[WriterMemory]
+    bench: ProtocolBench, parameters: WriteVerifyParameters, start: Start[WriterMemory]
 ) -> Iterator[LevelWritten | StepEnd]:
     """Write each level; a level is a step."""
     began = bench.clock.now() - start.time
     status = bench.board.status()
     cell = Cell(parameters.row, parameters.column)
-    writer = LevelWriter(bench.board, bench.die.scale, cell, _aim(bench, parameters), _prior(parameters))
+    algorithm = make(parameters.algorithm, _prior(parameters))
+    writer = LevelWriter(_reader(bench, cell, parameters), cell, _aim(bench, parameters), algorithm)
     if start.memory is not None:
         writer.recall(start.memory)
     if start.memory is None or cell in start.touched:
@@ -167,11 +208,25 @@ def _run(
     for level in _levels(parameters)[start.steps :]:
         arrival = writer.write(level)
         receipt = writer.receipt or PulseReceipt(0, status.delivered, status.boot)
-        yield _record(cell, level, bench.die.scale, arrival, bench.clock.now() - began, receipt)
+        record = _record(cell, level, bench.die.scale, arrival, bench.clock.now() - began, receipt)
+        yield replace(record, read_drift=writer.read_drift)
         yield StepEnd(writer.memory())
 
 
-def _aim(bench: Bench, parameters: WriteVerifyParameters) -> Aim:
+def _reader(bench: ProtocolBench, cell: Cell, parameters: WriteVerifyParameters) -> CellReader:
+    """Return what verifies; the source-measure unit in a range that just holds the read voltage."""
+    scale = ReadScale(
+        bench.die.scale, parameters.read_voltage, parameters.line_resistance, parameters.conduction_voltage
+    )
+    if parameters.reader == "board":
+        return BoardReader(bench.board, cell, scale)
+    bench.smu.configure(SourceSetup(parameters.read_voltage, bench.envelope.cell_current))
+    # Grounded lines would let the unit see the current of the cell's whole row.
+    bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
+    return SmuReader(bench.board, cell, scale, bench.routed)
+
+
+def _aim(bench: ProtocolBench, parameters: WriteVerifyParameters) -> Aim:
     able = bench.board.capabilities()
     narrowest, widest = round(able.width_min * 1e9), _whole_ns(min(able.width_max, bench.envelope.pulse_width))
     if widest < narrowest:
@@ -182,7 +237,6 @@ def _aim(bench: Bench, parameters: WriteVerifyParameters) -> Aim:
     return Aim(
         tolerance=parameters.tolerance,
         confidence=parameters.confidence,
-        read_voltage=parameters.read_voltage,
         potentiation=parameters.potentiation,
         depression=parameters.depression,
         width_min=narrowest,
@@ -239,14 +293,16 @@ def _summarise(records: Sequence[LevelWritten], parameters: WriteVerifyParameter
     if count == 0:
         return Outcome(passed=False, summary=None)
     errors = np.array([record.error for record in records])
-    sigmas = np.hypot([record.sigma for record in records], parameters.reader_error)
+    reader = parameters.reader_error if parameters.reader == "board" else parameters.smu_error
+    half_moved = [record.read_drift * HALF_MOVED for record in records]
+    sigmas = np.hypot(np.hypot([record.sigma for record in records], reader), half_moved)
     within = [
         probability_within(error, sigma, 0.5) for error, sigma in zip(errors.tolist(), sigmas.tolist(), strict=True)
     ]
-    written = sum(record.written for record in records) / count
+    reached = [record.level for record in records if record.written]
     summary = WriteVerifySummary(
         levels=count,
-        written=written,
+        written=len(reached) / count,
         within_half_level=float(np.mean(within)),
         error_rms=float(np.sqrt(np.mean(errors**2 + sigmas**2))),
         error_max=float(np.max(np.abs(errors))),
@@ -256,8 +312,11 @@ def _summarise(records: Sequence[LevelWritten], parameters: WriteVerifyParameter
         pulses=sum(record.pulses for record in records),
         confidence=parameters.confidence,
         tolerance=parameters.tolerance,
+        lowest=min(reached, default=-1),
+        highest=max(reached, default=-1),
+        read_drift=max((record.read_drift for record in records), key=abs),
     )
-    return Outcome(passed=written >= PASS_SHARE, summary=summary)
+    return judge(summary, Criterion("written", at_least=PASS_SHARE))
 
 
 def _caption(record: LevelWritten) -> str:
@@ -277,4 +336,5 @@ PROTOCOL = Protocol(
     summarise=_summarise,
     caption=_caption,
     memory=WriterMemory,
+    figure=figure,
 )

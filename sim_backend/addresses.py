@@ -26,7 +26,7 @@ class AddressBook:
         addresses: by name of the instrument.
 
     Raises:
-        BenchFileError: if two instruments have the same address.
+        BenchFileError: if two instruments have the same address, or one has none that could be.
     """
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
@@ -34,7 +34,12 @@ class AddressBook:
         """Names of instruments by resource name."""
         self._ports: dict[str, str] = {}
         for name, address in addresses.items():
-            resource, port = _spellings(address)
+            try:
+                resource, port = _spellings(address)
+            except InvalidResourceName:
+                raise BenchFileError(
+                    f"instruments.{name}: {address!r} is neither a VISA resource name nor a serial port"
+                ) from None
             for key, book in ((resource, self.visa), (port, self._ports)):
                 if key is not None and book.setdefault(key, name) != name:
                     raise BenchFileError(f"instruments.{name}: {address!r} is the address of {book[key]!r} already")
@@ -45,12 +50,18 @@ class AddressBook:
 
 
 def _spellings(address: str) -> tuple[str | None, str | None]:
-    """Return the resource name and the serial port that an address stands for, where there are such."""
+    """Return the resource name and the serial port that an address stands for, where there are such.
+
+    Raises:
+        InvalidResourceName: if it can be neither.
+    """
     try:
         resource = ResourceName.from_string(address)
     except InvalidResourceName:
         port = _port(address)
-        return (None if "://" in port else f"ASRL{port.removeprefix('COM')}::INSTR"), port
+        if "://" in port:
+            return None, port
+        return str(ResourceName.from_string(f"ASRL{port.removeprefix('COM')}::INSTR")), port
     if isinstance(resource, ASRLInstr):
         return str(resource), f"COM{resource.board}" if resource.board.isdecimal() else resource.board
     return str(resource), None

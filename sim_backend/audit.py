@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from labctl.errors import InputError, StoreError
+from labctl.foreign_database import distrust
 from labctl.levels import LevelScale
 from labctl.run_reader import sqlite_uri
 from labctl.units import Fraction, Levels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from labctl.units import Seconds, Siemens, Volts
 
@@ -184,6 +187,30 @@ def last_boot(path: Path) -> int:
     return max((boot for _, _, boot, _, _ in _events(path)), default=0)
 
 
+class Place(Protocol):
+    """What a record must name to be held against the truth: its cell, and the board's counters at its last read."""
+
+    @property
+    def row(self) -> int:
+        """Of the cell."""
+        ...
+
+    @property
+    def column(self) -> int:
+        """Of the cell."""
+        ...
+
+    @property
+    def boot(self) -> int:
+        """Power-ups of the board."""
+        ...
+
+    @property
+    def delivered(self) -> int:
+        """Pulses of the board since then."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """What a run claims of a cell.
@@ -239,16 +266,15 @@ def join(truth: Path, records: Iterable[AuditRecord], scale: LevelScale | None =
         InputError: if there are no records.
         StoreError: if the file cannot be read, or has no event for a record.
     """
-    ordered = sorted(records, key=lambda record: (record.row, record.column, record.boot, record.delivered))
-    if not ordered:
+    claimed = list(records)
+    if not claimed:
         raise InputError("an audit needs at least one record; the run has none")
-    target = np.array([record.target for record in ordered])
-    true = np.fromiter(_merge(truth, ordered), np.float64, len(ordered))
+    target, true = _targets(truth, claimed), true_conductances(truth, claimed)
     step = (scale or LevelScale()).step
     error = (true - target) / step
     scaled = (true * (true @ target) / (true @ true) - target) / step
     return AuditResult(
-        levels=len(ordered),
+        levels=len(claimed),
         true_within_half_level=float(np.mean(np.abs(error) <= 0.5)),
         true_error_mean=float(error.mean()),
         true_error_rms=float(np.sqrt(np.mean(error**2))),
@@ -258,7 +284,43 @@ def join(truth: Path, records: Iterable[AuditRecord], scale: LevelScale | None =
     )
 
 
-def _merge(truth: Path, ordered: list[AuditRecord]) -> Iterator[float]:
+def _targets(truth: Path, records: Sequence[AuditRecord]) -> NDArray[np.float64]:
+    """Return the conductance (S) that each record's cell was to have, shape (n,).
+
+    Raises:
+        StoreError: if one is no number.
+    """
+    try:
+        target = np.array([record.target for record in records], np.float64)
+    except (TypeError, ValueError, OverflowError):
+        target = np.array([np.nan])
+    if not np.isfinite(target).all():
+        raise StoreError(f"{truth}: the run's records are damaged: one has no target")
+    return target
+
+
+def true_conductances(truth: Path, records: Sequence[Place]) -> NDArray[np.float64]:
+    """Return the conductance (S) that each record's cell truly had, shape (n,), in the order of the records.
+
+    Raises:
+        StoreError: if the file cannot be read, or has no event for a record.
+    """
+    try:
+        order = sorted(range(len(records)), key=lambda index: _key(records[index]))
+        true = np.empty(len(records))
+        true[order] = np.fromiter(_merge(truth, [records[index] for index in order]), np.float64, len(records))
+    except (TypeError, ValueError, OverflowError):
+        raise StoreError(f"{truth}: its events, or the run's records, are not as labctl writes them") from None
+    if not (np.isfinite(true) & (true > 0)).all():
+        raise StoreError(f"{truth}: it holds conductances that no cell can have; it is damaged")
+    return true
+
+
+def _key(record: Place) -> tuple[int, int, int, int]:
+    return record.row, record.column, record.boot, record.delivered
+
+
+def _merge(truth: Path, ordered: list[Place]) -> Iterator[float]:
     """Yield the true conductance (S) for each of the sorted records: one pass over both."""
     _check_end(truth, ordered)
     events = _events(truth)
@@ -276,7 +338,7 @@ def _merge(truth: Path, ordered: list[AuditRecord]) -> Iterator[float]:
         yield last[4]
 
 
-def _check_end(truth: Path, ordered: list[AuditRecord]) -> None:
+def _check_end(truth: Path, ordered: list[Place]) -> None:
     """Refuse records from after the end of an audit, as a killed process leaves: older events would be taken for them.
 
     Raises:
@@ -300,6 +362,7 @@ def _events(truth: Path) -> Iterator[tuple[int, int, int, int, float]]:
         mode = "mode=ro" if being_written else "mode=ro&immutable=1"
         base = sqlite3.connect(f"{sqlite_uri(truth)}?{mode}", uri=True)
         try:
+            distrust(base)
             (version,) = base.execute("PRAGMA user_version").fetchone()
             if version != VERSION:
                 raise StoreError(f"{truth}: no audit of version {VERSION}: version {version}")

@@ -176,6 +176,10 @@ class TwinBackend(Backend):
         said, self.world.notices = self.world.notices, []
         return said
 
+    def energy(self) -> float:
+        """Return the energy (J) that has gone into the array since the world began."""
+        return self.world.energy.total()
+
     @classmethod
     def check_resume(cls, folder: Path, state: str) -> None:
         """Refuse if the world died with the run's process, or its die went on without the run.

@@ -133,6 +133,6 @@ def _duration(option: str, text: str) -> float:
 
 
 def _port(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text[:9]) <= 65_535):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65_535):
         raise InputError(f"--port {name}={text}: a port is a number up to 65535")
     return int(text)

@@ -129,6 +129,10 @@ class Die:
         flat = cells.reshape(-1)
         return self._own(flat, self._states_of(flat)).reshape(cells.shape)
 
+    def conductance_in(self, cells: Cells, states: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what `cells`, shape (n,), would conduct (S) in `states`, shape (variables, n)."""
+        return self._own(cells, states)
+
     def law(self, cells: Cells) -> CellLaw:
         """Return the I-V law of `cells`, shape (n,), in the states they are in."""
         states = self._states_of(cells)

@@ -53,7 +53,7 @@ _DIE, _FRONT_END = "die_", "front_end_"
 """What the names of their arrays begin with."""
 _DAMAGE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, tokenize.TokenError, ValueError, TypeError, KeyError, IndexError,
-    EOFError, OverflowError, RuntimeError, SyntaxError, MemoryError, struct.error, UserWarning,
+    EOFError, ArithmeticError, RuntimeError, SyntaxError, MemoryError, struct.error, UserWarning,
 )  # fmt: skip
 """What zipfile, json and numpy raise on bytes that are not what they should be."""
 
@@ -179,7 +179,9 @@ def load_die(path: Path) -> SavedDie:
         size = path.stat().st_size
         if size > _FILE_MAX:
             raise ValueError(f"{size} bytes, where the largest die takes {_FILE_MAX}")
-        return _read(path)
+        # What a profile or a state makes infinite would come out as such, or as NaN, long after this.
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            return _conducting(_read(path))
     except OSError as error:
         raise DieFileError(f"{path}: the die cannot be loaded: {error.strerror or error}") from error
     except ValidationError as error:
@@ -191,9 +193,18 @@ def load_die(path: Path) -> SavedDie:
         raise DieFileError(f"{path}: no die file, or a damaged one: {reason}") from error
 
 
+def _conducting(saved: SavedDie) -> SavedDie:
+    """Return a world, or refuse it with a ValueError if one of its cells has no conductance."""
+    if not np.isfinite(saved.die.conductance()).all():
+        raise ValueError("a cell has no conductance")
+    return saved
+
+
 def _read(path: Path) -> SavedDie:
     with zipfile.ZipFile(path) as archive:
         header = _header(_array(_member(archive, "header"), np.dtype("u1"), None).tobytes())
+        if 8 * header.rows * header.columns > path.stat().st_size:
+            raise ValueError(f"{header.rows} x {header.columns} cells do not fit into it")
         noise = Noise(**header.noise)
         model = model_of(profile_from_json(header.profile))
         die = Die(header.id, header.rows, header.columns, model, header.seed, noise)

@@ -80,7 +80,7 @@ class IdealWiring(Wiring):
             others.append(Stress(_neighbours(die, row, column), driven * part.neighbours))
         if die.model.disturbs(driven * part.rest):
             others.append(Stress(_rest(die, row, column), driven * part.rest))
-        return WritePoint(driven, driven, 0.0, headroom, tuple(others))
+        return WritePoint(driven, driven, 0.0, headroom, tuple(others), driven * part.neighbours, driven * part.rest)
 
     @override
     def route(self, row: int, column: int, scheme: ReadScheme) -> Load:
@@ -114,12 +114,15 @@ class IdealProduct:
     def points(self, patterns: NDArray[np.bool_], on: NDArray[np.float64], off: NDArray[np.float64]) -> ProductPoints:
         """Return operating points; arguments as in the interface."""
         (held_on, on), (held_off, off) = self._held(on), self._held(off)
-        current = np.where(patterns, 1.0, 0.0) @ self._currents(on)
+        switched, cells = np.where(patterns, 1.0, 0.0), self._currents(on)
+        current, power = switched @ cells, switched @ (on * cells.sum(axis=1))
         if not patterns.all():
-            current += np.where(patterns, 0.0, 1.0) @ self._currents(off)
+            switched, cells = 1.0 - switched, self._currents(off)
+            current += switched @ cells
+            power += switched @ (off * cells.sum(axis=1))
         voltage = np.where(patterns, on, off)
         across = voltage[:, :, None] if self._rows_in else voltage[:, None, :]
-        return ProductPoints(current, np.where(patterns, held_on, held_off), across)
+        return ProductPoints(current, np.where(patterns, held_on, held_off), across, power)
 
     def _currents(self, voltage: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the currents (A) of all cells, shape (inputs, outputs), at each input's voltage (V)."""

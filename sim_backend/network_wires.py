@@ -111,7 +111,7 @@ class NetworkWiring(Wiring):
 
         driven, found = _held(solution, voltage, lambda at: abs(float(at.left[row])), limit)
         across = found.cell_voltage[row, columns]
-        return ReadPoint(driven, found.bottom[columns], across, (solver.stress(found),))
+        return ReadPoint(driven, found.bottom[columns], across, (solver.stress(found),), found.power)
 
     @override
     def write(self, row: int, column: int, voltage: float, scheme: WriteScheme, limit: float) -> WritePoint:
@@ -134,7 +134,7 @@ class NetworkWiring(Wiring):
         way = segments.row_segment * (column + 1) + segments.column_segment * (self.die.rows - row)
         current = float(self.die.current(np.array([cell]), across_cell)[0])
         dropped = way * abs(current / driven) if driven else 0.0
-        return WritePoint(driven, across_cell, min(dropped, 1.0), headroom, others)
+        return WritePoint(driven, across_cell, min(dropped, 1.0), headroom, others, power=found.power)
 
     @override
     def route(self, row: int, column: int, scheme: ReadScheme) -> Load:
@@ -166,7 +166,10 @@ class NetworkProduct:
         found = [self._point(np.where(pattern, on, off)) for pattern in patterns]
         outputs = [at.bottom if self._rows_in else at.left for at, _ in found]
         return ProductPoints(
-            np.array(outputs), np.array([held for _, held in found]), np.array([at.cell_voltage for at, _ in found])
+            np.array(outputs),
+            np.array([held for _, held in found]),
+            np.array([at.cell_voltage for at, _ in found]),
+            np.array([at.power for at, _ in found]),
         )
 
     def _point(self, told: Array) -> tuple[Solution, NDArray[np.bool_]]:

@@ -21,6 +21,8 @@ from sim_backend.front_end.interface import Direction as Side
 from sim_backend.wiring import Stress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from sim_backend.die import Die
@@ -96,6 +98,7 @@ class _Sum:
             columns) (V).
         square: mean of the squares of these (V^2).
         passed: share of its conductance that a cell has, 1 where it does not block.
+        power: mean of what goes into the array (W).
         lowest: voltage across any cell, or 0 (V).
         highest: likewise.
     """
@@ -106,6 +109,7 @@ class _Sum:
     mean: float | Array
     square: float | Array
     passed: float | Array
+    power: float
     lowest: float
     highest: float
 
@@ -127,33 +131,47 @@ class Product:
         front_end: of the board.
         drive: what is asked for.
         disturb: lets a train act on cells and writes it down.
+        spend: is told of the energy (J) that goes into the array.
     """
 
-    def __init__(self, die: Die, wiring: Wiring, front_end: FrontEnd, drive: ProductDrive, disturb: Disturb) -> None:
+    def __init__(
+        self,
+        die: Die,
+        wiring: Wiring,
+        front_end: FrontEnd,
+        drive: ProductDrive,
+        disturb: Disturb,
+        spend: Callable[[float], None],
+    ) -> None:
         self._die = die
         self._wiring = wiring
         self._front_end = front_end
         self._drive = drive
         self._disturb = disturb
+        self._spend = spend
+        self._idle_power: float | None = None
         self._array = wiring.product(drive.direction, drive.limit)
         inputs, outputs = drive.direction.sides(die.rows, die.columns)
         self._lines, self._readers = np.arange(inputs), np.arange(outputs)
         self._cells = np.arange(die.rows * die.columns)
-        self._block = max(1, _NUMBERS // len(self._cells))
+        # Solving a network takes time on the computer: whoever serves the board looks around after each pattern.
+        self._block = max(1, _NUMBERS // len(self._cells)) if wiring.stiff else 1
+        self._look: Callable[[], None] = _nowhere
         self._axis = 0 if drive.direction is Direction.ROWS_IN else 1
         shape = drive.levels.shape[0], outputs
         self._current, self._peak = np.zeros(shape), np.zeros(shape)
         self._hanging, self._driven = np.zeros(shape), np.zeros(shape)
         self._held = np.zeros(shape, np.bool_)
 
-    def vector(self, number: int, now: float) -> HeldLines:
+    def vector(self, number: int, now: float, look: Callable[[], None] | None = None) -> HeldLines:
         """Put one vector on the lines and collect its currents.
 
         Args:
             number: which, each once, in their order.
             now: the world's time at its end (s).
+            look: called from time to time while it is worked out; what it raises breaks it off.
         """
-        drive = self._drive
+        drive, self._look = self._drive, look or _nowhere
         self._die.time = now
         on = self._told(drive.levels[number])
         off = on if drive.low is None else self._told(drive.low)
@@ -163,6 +181,8 @@ class Product:
         if self._act(found, pieces, on, off):
             self._array = self._wiring.product(drive.direction, drive.limit)
             found = self._sum(pieces, on, off)
+        slots, still = drive.slot * drive.averages, SETTLING_TIME + drive.averages * CONVERSION_TIME
+        self._spend(found.power * slots + (found.power if drive.low is None else self._idle(off)) * still)
         self._current[number] = found.current + self._noise(found)
         self._peak[number] = found.peak
         self._load(number, found)
@@ -178,6 +198,13 @@ class Product:
         )  # fmt: skip
         return ProductCurrents(found.current, found.saturated, self._held)
 
+    def _idle(self, off: Array) -> float:
+        """Return the power (W) while no line is on, which is that of a request's first vector for all of them."""
+        if self._idle_power is None:
+            none = np.zeros((1, len(off)), np.bool_)
+            self._idle_power = float(self._array.points(none, off, off).power[0]) if off.any() else 0.0
+        return self._idle_power
+
     def _told(self, voltage: float | Array) -> Array:
         """Return what the drivers of all input lines put out (V)."""
         return self._front_end.line_voltage(self._lines, voltage, Side(self._drive.direction))
@@ -187,11 +214,13 @@ class Product:
         drive, die = self._drive, self._die
         inputs, outputs = drive.direction.sides(die.rows, die.columns)
         held = HeldLines(np.zeros(inputs, np.bool_), np.zeros(outputs, np.bool_))
-        found = _Sum(np.zeros(outputs), np.zeros(outputs), held, 0.0, 0.0, 0.0, 0.0, 0.0)
+        found = _Sum(np.zeros(outputs), np.zeros(outputs), held, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         for which, share in pieces:
+            self._look()
             points = self._array.points(which, on, off)
             current = np.clip(points.current, -drive.limit, drive.limit)
             found.current += share @ current
+            found.power += float(share @ points.power)
             np.maximum(found.peak, np.abs(current).max(axis=0), out=found.peak)
             np.logical_or(held.inputs, np.logical_or.reduce(points.held, axis=0), out=held.inputs)
             over = np.logical_or.reduce(np.abs(points.current) > drive.limit, axis=0)
@@ -253,6 +282,10 @@ class Product:
         conductance = die.conductance_of(self._cells).reshape(die.rows, die.columns) * found.passed
         self._hanging[number] = conductance.sum(axis=self._axis)
         self._driven[number] = np.sqrt(np.square(conductance).sum(axis=self._axis))
+
+
+def _nowhere() -> None:
+    """Look nowhere."""
 
 
 def _split(rows: NDArray[Any], most: int) -> list[NDArray[Any]]:

@@ -1,6 +1,7 @@
 """What a source-measure unit sees at its terminals: the load that the board routes to them, or nothing.
 
-Time acts on the cells lazily, when somebody looks or changes something.
+Time acts on the cells lazily, when somebody looks or changes something; so does energy go in. What the board itself
+puts on other lines meanwhile (*reverse*) is left out of the energy.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from labctl.backend import Clock
     from sim_backend.die import Die
+    from sim_backend.energy import ArrayEnergy
     from sim_backend.wiring import Load, Stress
 
 
@@ -49,6 +51,7 @@ class SmuTerminals:
         port: shared with the board that routes it.
         note: called as `note(stress, duration, samples)` after something was done to cells.
         look: called as `look(what, voltage)` with every voltage that cells see for some time.
+        energy: is told of what goes into the array.
     """
 
     def __init__(
@@ -58,12 +61,18 @@ class SmuTerminals:
         port: Port,
         note: Callable[[Stress, float, int], None],
         look: Callable[[str, float], None],
+        energy: ArrayEnergy,
     ) -> None:
         self._die = die
         self._clock = clock
         self._port = port
         self._note = note
         self._look = look
+        self._energy = energy
+        self._power: float | None = None
+        """At the present level and in the present states (W); None while nobody has looked."""
+        self._owed = 0.0
+        """Time (s) under the present level, whose energy is still to be added."""
         self._on = False
         self._voltage = 0.0
         self._limit = 0.0
@@ -73,12 +82,12 @@ class SmuTerminals:
 
     def drive(self, voltage: float, limit: float) -> None:
         """Switch the output on, or change its level (V) or limit (A); first the time since the last change acts."""
-        self.settle()
+        self.finish()
         self._on, self._voltage, self._limit = True, voltage, limit
 
     def release(self) -> None:
         """Switch the output off: open terminals."""
-        self.settle()
+        self.finish()
         self._on = False
 
     def measure(self, duration: float) -> Operating:
@@ -96,6 +105,7 @@ class SmuTerminals:
         self._die.time = self._clock.now()
         samples = max(1, round(duration / SAMPLE_TIME))
         operating = self._operating(load)
+        self._pay(operating)
         stress = load.stresses(operating.voltage)[0]
         # A network's other cells pass their noise on to other lines, or hardly carry any current.
         seen = stress if load.stiff else stress.of(load.cell)
@@ -115,15 +125,34 @@ class SmuTerminals:
         now = self._clock.now()
         elapsed, self._since = now - self._since, now
         load = self._port.load
+        if not self._on or load is None or elapsed <= 0:
+            return
         disturbs = self._die.model.disturbs
         # Reversed rows see the opposite voltage.
-        if not self._on or load is None or elapsed <= 0 or not (disturbs(self._voltage) or disturbs(-self._voltage)):
+        if not (disturbs(self._voltage) or disturbs(-self._voltage)):
+            self._owed += elapsed if self._voltage else 0.0
             return
         self._die.time = now
         if load.stiff and load.current_bound(self._voltage) <= self._limit:
+            before = load.current(self._voltage)
             self._expose(load.stresses(self._voltage), elapsed)
+            self._energy.add(self._voltage * (before + load.current(self._voltage)) / 2 * elapsed)
         else:
             self._follow(load, elapsed)
+
+    def finish(self) -> None:
+        """Let the time since the last look act, before level or load change."""
+        self.settle()
+        if self._owed and self._port.load is not None:
+            self._pay(None if self._power is not None else self._operating(self._port.load))
+        self._power = None
+
+    def _pay(self, operating: Operating | None) -> None:
+        """Add the energy that is owed, at an operating point, or at the last one."""
+        if operating is not None:
+            self._power = operating.voltage * operating.current
+        self._energy.add((self._power or 0.0) * self._owed)
+        self._owed = 0.0
 
     def _follow(self, load: Load, elapsed: float) -> None:
         """Let `elapsed` (s) act in steps, as limit and wires make the voltages follow the conductances."""
@@ -131,19 +160,24 @@ class SmuTerminals:
         left: Train | None = Train(elapsed)
         step = left
         while left is not None:
-            voltage = self._operating(load).voltage
+            operating = self._operating(load)
+            voltage = operating.voltage
             stresses = load.stresses(voltage)
             dropped = LIMITED if limited or not voltage else _dropped(stresses[0].of(load.cell), voltage)
             most = Train(min(left.width, 2 * step.width))
             parts = (beginning(self._die, stress, most, dropped) for stress in stresses)
             step = min((part.train for part in parts), key=lambda train: train.width)
             if not self._expose(stresses, step.width):
+                self._owed += left.width
                 return
+            self._energy.add(voltage * operating.current * step.width)
             left = next(iter(remainder(left, step)), None)
 
     def _expose(self, stresses: tuple[Stress, ...], duration: float) -> bool:
         """Let a stretch of time act; return whether any cell was at a voltage that changes cells."""
         disturbed = [stress for stress in stresses if self._die.expose(stress.cells, stress.voltage, Train(duration))]
+        if disturbed:
+            self._energy.cells_changed(duration)
         for stress in disturbed:
             self._note(stress, duration, 0)
         return bool(disturbed)

@@ -68,12 +68,14 @@ class ReadPoint:
         current: into the readers of the columns asked for, shape (n,) (A).
         cell_voltage: across the cells asked for (V).
         stresses: every cell that sees more than nothing.
+        power: that goes into the array (W); None where lines are ideal, and it follows from the cells.
     """
 
     driven: float
     current: NDArray[np.float64]
     cell_voltage: float | NDArray[np.float64]
     stresses: tuple[Stress, ...]
+    power: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +88,9 @@ class WritePoint:
         dropped: share of `driven` that the cell's own current drops on its way: what changes as the cell moves.
         headroom: what the line with the largest current could carry beyond it (A); below 0 if it is held at its limit.
         others: every other cell at a voltage that changes cells.
+        beside: across the other cells of its row and column, where lines are ideal (V).
+        rest: across all others, where lines are ideal (V).
+        power: as for a read (W).
     """
 
     driven: float
@@ -93,6 +98,9 @@ class WritePoint:
     dropped: float
     headroom: float
     others: tuple[Stress, ...]
+    beside: float = 0.0
+    rest: float = 0.0
+    power: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,11 +111,13 @@ class ProductPoints:
         current: out of the array into each output's reader, or into it where rows are outputs, shape (k, outputs) (A).
         held: input lines that are held at their limit, shape (k, inputs).
         cell_voltage: across the cells (V); broadcasts with (k, rows, columns).
+        power: that goes into the array, shape (k,) (W).
     """
 
     current: NDArray[np.float64]
     held: NDArray[np.bool_]
     cell_voltage: NDArray[np.float64]
+    power: NDArray[np.float64]
 
 
 class ProductWiring(Protocol):

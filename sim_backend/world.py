@@ -18,6 +18,7 @@ from sim_backend.audit import Audit, Event
 from sim_backend.device_models.interface import Train
 from sim_backend.device_models.validity import check_voltage
 from sim_backend.die_file import FrontEndState, SavedDie, save_die
+from sim_backend.energy import ArrayEnergy
 from sim_backend.following import beginning, remainder
 from sim_backend.front_end.ideal import IdealFrontEnd
 from sim_backend.ideal_wires import CellLoad, IdealWiring
@@ -97,6 +98,8 @@ class World:
     ) -> None:
         self.die = die
         self.clock = clock
+        self.energy = ArrayEnergy(die, isolated_writes)
+        """What goes into the array."""
         self.front_end = front_end or IdealFrontEnd(die.rows, die.columns)
         self.counters = BoardCounters()
         self.audit: Audit | None = None
@@ -168,6 +171,8 @@ class World:
         sampling = averages * SAMPLE_TIME
         if self._disturb(point.stresses, Train(SETTLING_TIME + sampling)):
             point = self._wiring.read(row, columns, driven, scheme, limit)
+        rest = -driven if scheme == ReadScheme.REVERSE else 0.0
+        self.energy.read(row, point, rest, SETTLING_TIME + sampling)
         cells = row * die.columns + columns
         noise = die.sample_noise(cells, point.cell_voltage, averages, sampling)
         hanging = self._hanging(row, columns, scheme, voltage)
@@ -206,7 +211,7 @@ class World:
         A voltage that changes cells acts on them. What is read of every cell is not in the audit.
         """
         self.die.time = self.clock.now()
-        return Product(self.die, self._wiring, self.front_end, drive, self._disturb)
+        return Product(self.die, self._wiring, self.front_end, drive, self._disturb, self.energy.add)
 
     def pulse_cell(
         self,
@@ -240,10 +245,12 @@ class World:
             left = waiting.pop(0)
             point = self._writing.write(row, column, amplitude, scheme, limit)
             part, voltage = self._part(cell, point, left, limit)
+            before = self.energy.states_of(row, column)
             self.die.expose(cell, voltage, part)
+            self.energy.pulse(row, column, point, voltage, part.time, before)
             self._note("pulse", Stress(cell, voltage), part.width, part.count, 0)
-            if not self._isolated_writes:
-                self._disturb(point.others, part, part.count)
+            if not self._isolated_writes and self._disturb(point.others, part, part.count):
+                self.energy.cells_changed(part.time)
             held |= point.driven != amplitude
             waiting = remainder(left, part) + waiting
         return held
@@ -266,7 +273,9 @@ class World:
     def smu(self, name: str) -> SmuTerminals:
         """Return the terminals of the source-measure unit `name`, created on first use."""
         if name not in self._smus:
-            self._smus[name] = SmuTerminals(self.die, self.clock, self._port, self._note_smu, self._look_at)
+            self._smus[name] = SmuTerminals(
+                self.die, self.clock, self._port, self._note_smu, self._look_at, self.energy
+            )
             self._smus[name].conversions = self._conversions.get(name, 0)
         return self._smus[name]
 
@@ -281,7 +290,7 @@ class World:
 
     def _settle(self) -> None:
         for terminals in self._smus.values():
-            terminals.settle()
+            terminals.finish()
 
     def _part(self, cell: NDArray[np.int64], point: WritePoint, train: Train, limit: float) -> tuple[Train, float]:
         """Return how much of a train may act before voltages must be looked at again, and the cell's mean voltage (V).
@@ -291,7 +300,8 @@ class World:
         stress, dropped, held = Stress(cell, point.selected), point.dropped, point.headroom < 0
         if point.headroom < math.inf:
             current = abs(float(self.die.current(cell, point.selected)[0]))
-            if held or beginning(self.die, stress, train, 0.0).rise * current > point.headroom:
+            # A limit may be so low that the cell's current is beyond what a float can hold: 0.
+            if current and (held or beginning(self.die, stress, train, 0.0).rise * current > point.headroom):
                 # A line at its limit gives way by the cell's share of its current, and less the steeper the cell's I-V.
                 chord = current / abs(point.selected)
                 steepness = float(self.die.law(cell).slope(point.selected)[0]) / chord

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import re
+import shutil
 import signal
+import tempfile
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -47,6 +51,44 @@ collect_ignore = ["labctl/live"] if _WITHOUT_WINDOW else []
 def pytest_report_header() -> str:
     """Say at the top what cannot be tested on this computer."""
     return _WITHOUT_WINDOW
+
+
+MEMORY = Path("/dev/shm")
+"""A file system in memory, where there is one: what tests write there is on no disk, so nothing waits for one."""
+ROOM = 2 << 30
+"""Free bytes that it must have: containers have often 64 MiB, and dies of many tests lie there at once."""
+CORES = 8
+"""More are not used: a container may see cores that are not its own."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Keep temporary files in memory, and share the whole suite between processes.
+
+    A suite that is asked for without naming files runs in one process more than there are cores, as many tests wait
+    for sockets, processes and clocks; `-n 0` keeps it in this process. Without pytest-xdist it runs here, too.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+    option = config.option
+    asked = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or option.collectonly or option.usepdb
+    if not asked and getattr(option, "numprocesses", 0) is None:
+        option.numprocesses, option.dist = min(os.cpu_count() or 1, CORES) + 1, "worksteal"
+        # Matrices here are small: threads of BLAS would only take the cores from the other processes.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the checks of types, layers and format begin first: they take longest."""
+    items.sort(key=lambda item: item.path.parent.name != "checks")
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what was collected from garbage collection: walking through thousands of tests takes half a second."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -183,6 +183,8 @@ class Follower:
         rows = reader.records(name, after=table.last_id)
         if not rows:
             return False
+        if len(rows[0]) != len(table.columns) + 2:
+            raise StoreError(f"{self.folder} is damaged: its records of type {name!r} have other fields than it says")
         by_column = list(zip(*rows, strict=True))
         table.step.extend(by_column[1])
         for column, values in zip(table.columns, by_column[2:], strict=True):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from labctl.escaped import escaped
 from labctl.records import Column
 from labctl.units import format_quantity
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 300
 """Characters shown of a text that comes from a record or an error."""
+_MOST_READ = 2 * _LONGEST
+"""Characters of such a text that are looked at, its blanks included."""
 _MOST_FIGURES, _MOST_ROWS = 16, 12
 """Figures of a summary, and fields of a record, that there is room for."""
 
@@ -133,7 +136,7 @@ def words(name: str) -> str:
 
 def one_line(text: str) -> str:
     """Return `text` on one line, cut to a length that fits."""
-    line = " ".join(text.split())
+    line = escaped(" ".join(text[:_MOST_READ].split()))
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 

@@ -126,3 +126,10 @@ class Solution:
     def cell_voltage(self) -> Array:
         """Voltage across each cell, row against column, shape (rows, columns) (V)."""
         return self.row_potential - self.column_potential
+
+    @property
+    def power(self) -> float:
+        """Power that goes into cells and wires between the lines' first nodes (W)."""
+        rows, columns = self.row_potential, self.column_potential
+        into = self.left @ rows[:, 0] + self.right @ rows[:, -1]
+        return float(into - self.top @ columns[0] - self.bottom @ columns[-1])

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from labctl.errors import BenchFileError, ModelError, UnknownNameError
 from sim_backend.device_models.profile_files import PACKAGED, load_profile, packaged_profile
 from sim_backend.device_models.ru_azo import RuAzo
@@ -50,12 +52,16 @@ def model_of(profile: DeviceProfile) -> DeviceModel:
     """Return the model that a profile is for.
 
     Raises:
-        ModelError: for a kind of profile that no model has.
+        ModelError: for a kind of profile that no model has, or numbers with which it cannot compute.
     """
-    if isinstance(profile, RuAzoProfile):
-        return RuAzo(profile)
-    if isinstance(profile, VteamProfile):
-        return Vteam(profile)
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            if isinstance(profile, RuAzoProfile):
+                return RuAzo(profile)
+            if isinstance(profile, VteamProfile):
+                return Vteam(profile)
+    except ArithmeticError as error:
+        raise ModelError(f"device {profile.name}: its profile cannot be computed with: {error}") from None
     raise ModelError(f"device {profile.name}: a {type(profile).__name__} is of no model that can be simulated")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, ValidationError
 
 from labctl.errors import BenchFileError, nearest
-from labctl.toml_source import TomlSource
+from labctl.toml_source import TomlSource, text_file
 from labctl.units import Unit
 from sim_backend.device_models.profile_units import ProfileUnit
 from sim_backend.device_models.ru_azo_profile import RuAzoProfile
@@ -38,13 +38,8 @@ def load_profile(path: Path) -> DeviceProfile:
     Raises:
         BenchFileError: if the file cannot be read, is not TOML, or a key is unknown, missing or wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BenchFileError(f"cannot read the device profile {path}: {error.strerror or error}") from None
-    except ValueError:
-        raise BenchFileError(f"the device profile {path} is not UTF-8 text, or no file can have this name") from None
-    return _read_toml(text, path.name, path.stem)
+    source = text_file(path, "device profile")
+    return _read_toml(source.text, source.file, path.stem)
 
 
 def packaged_profile(name: str) -> DeviceProfile:

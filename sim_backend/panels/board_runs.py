@@ -138,7 +138,7 @@ class BoardRuns:
         self._go_on()
         for number in range(request.count):
             self._sample(time)
-            held = product.vector(number, world.clock.now())
+            held = product.vector(number, world.clock.now(), self._look)
             inputs = np.flatnonzero(held.inputs)
             if action is ComplianceAction.TRIP and (inputs.size or held.outputs.any()):
                 self._trip(number * len(held.inputs) + int(inputs[0]) if inputs.size else WHOLE_REQUEST)
@@ -234,6 +234,11 @@ class BoardRuns:
             self._world.clock.sleep(min(left, _SLICE))
             self._go_on()
             left -= _SLICE
+
+    def _look(self) -> None:
+        """Hear what was said meanwhile where working out a request takes longer than the request does."""
+        self._world.clock.sleep(0.0)
+        self._go_on()
 
     def _go_on(self) -> None:
         """Break off if the board was made safe meanwhile."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from labctl.console import complain
-from labctl.errors import LinkError
+from labctl.errors import InputError, LinkError
 from sim_backend.links import undisturbed_link_to
 from sim_backend.panels import board_facts
 from sim_backend.panels.probe_board import ProbeBoardPanel
@@ -72,8 +73,9 @@ def offer(loop: Loop, panel: Panel, driver: str, terms: Terms = Terms()) -> Offe
 
     Raises:
         LinkError: if the port cannot be had.
+        InputError: if other computers reach it, and there is no token.
     """
-    listener = _listener(terms.host, terms.port, panel.name)
+    listener = _listener(terms, panel.name)
     instrument = loop.add(panel, terms.latency, terms.token)
     loop.listen(instrument, listener)
     number, reached = listener.getsockname()[1], socket.gethostname() if terms.host in _ANYWHERE else terms.host
@@ -84,9 +86,16 @@ def offer(loop: Loop, panel: Panel, driver: str, terms: Terms = Terms()) -> Offe
     return Offer(panel.name, driver, board_facts.MODEL if is_board else _model(panel), resource, others)
 
 
-def _listener(host: str, port: int, name: str) -> socket.socket:
+def _listener(terms: Terms, name: str) -> socket.socket:
+    """Return a socket that listens; what a name stands for is looked up once, so that it is the address checked."""
+    host, port = terms.host, terms.port
     try:
-        listener = socket.create_server((host, port))
+        address = socket.getaddrinfo(host or None, port, socket.AF_INET, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[0][4]
+        if not terms.token and not ipaddress.ip_address(address[0]).is_loopback:
+            raise InputError(
+                f"--host {host}: it stands for {address[0]}, which other computers reach; name a --token-file"
+            )
+        listener = socket.create_server((str(address[0]), port))
     except (OSError, OverflowError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise LinkError(f"cannot serve {name} at {host}:{port}: {reason}; name another --host or --port") from None

@@ -113,10 +113,15 @@ class PacedClock(VirtualClock):
 
     @override
     def sleep(self, duration: float) -> None:
-        """Let `duration` (s) pass on the wall, too; what is due on the way is done meanwhile."""
+        """Let `duration` (s) pass on the wall, too; what is due on the way is done meanwhile.
+
+        Where the wall is ahead already, what else is to be done is done all the same, once.
+        """
         end = self._now + max(0.0, duration)
         self._ends.append(end)
         try:
+            if self.paced and self._until(end) <= _INSTANT:
+                self._idle(0.0)
             while self.paced and (left := self._until(end)) > _INSTANT:
                 self._idle(left)
                 self.catch_up()

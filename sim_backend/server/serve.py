@@ -74,12 +74,15 @@ def serve(request: ServeRequest) -> int:
     with ExitStack() as stack:
         stack.enter_context(locked(TwinBackend.lock_names(bench, options), holder))
         stop = stack.enter_context(StopRequests())
-        loop = Loop(wall, Bounds(idle=request.idle), complain, lambda: _keep_up(twin, loop))
         hurry = request.speed == "max"
-        twin = stack.enter_context(
-            closing(TwinBackend(bench, options, lambda start: loop.make_clock(start, hurry=hurry)))
-        )
-        stack.enter_context(closing(loop))
+        with ExitStack() as made:  # the loop is closed before its twin, and also where there can be no such twin
+            loop = made.enter_context(
+                closing(Loop(wall, Bounds(idle=request.idle), complain, lambda: _keep_up(twin, loop)))
+            )
+            twin = stack.enter_context(
+                closing(TwinBackend(bench, options, lambda start: loop.make_clock(start, hurry=hurry)))
+            )
+            stack.push(made.pop_all())
         if request.audit is not None:
             twin.world.audit = _audit(request.audit, twin.world.counters.boot)
         warm_up(bench)

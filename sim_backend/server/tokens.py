@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import sys
 from typing import TYPE_CHECKING, Final
 
 from labctl.errors import InputError, StoreError
@@ -16,17 +17,20 @@ LONGEST: Final = 200
 """Letters of a token, at most."""
 _SHORTEST: Final = 16
 _RANDOM_BYTES: Final = 24
+_OTHERS: Final = 0o077
+"""Bits of a file's mode that let anybody but its owner at it."""
 
 
 def load_token(path: Path) -> bytes:
     """Return the token in the first line of a file; a file that is not there is made, with a new one.
 
     Raises:
-        InputError: if the first line is no token, or the file cannot be read.
+        InputError: if the first line is no token, or the file cannot be read, or can be by other users.
         StoreError: if it cannot be made.
     """
     try:
         with path.open("rb") as file:
+            _check_private(path, os.fstat(file.fileno()).st_mode)
             line = file.readline(LONGEST + 2).strip()
     except FileNotFoundError:
         return _make(path)
@@ -38,6 +42,12 @@ def load_token(path: Path) -> bytes:
             "ASCII, without spaces"
         )
     return line
+
+
+def _check_private(path: Path, mode: int) -> None:
+    """Refuse a file that other users may read or write, where the system has such a thing."""
+    if sys.platform != "win32" and mode & _OTHERS:
+        raise InputError(f"--token-file {path}: other users may read or change it; chmod 600 {path}")
 
 
 def _make(path: Path) -> bytes:

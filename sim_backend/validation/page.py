@@ -188,11 +188,10 @@ def _devices(portraits: Sequence[Portrait], pictures: Sequence[Picture]) -> str:
 
 
 def _pending(pending: Sequence[Pending]) -> str:
-    rows = [(escape(each.what), escape(each.measured or "not measured"), escape(each.target)) for each in pending]
+    rows = [(escape(each.what), escape(each.target)) for each in pending]
     return (
         "<h2>Not judged here</h2>\n<p>Figures that are a protocol's or a benchmark's as much as the model's join with "
-        "it, and some take too long for every run; none of these is counted.</p>\n"
-        + _table(("figure", "measured", "target"), rows)
+        "it, and some take too long for every run; none of these is counted.</p>\n" + _table(("figure", "target"), rows)
     )
 
 

@@ -17,7 +17,7 @@ from sim_backend.validation.page import Occasion, render_page, worded
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sim_backend.validation.acceptance import Pending, Section, Validation
+    from sim_backend.validation.acceptance import Section, Validation
 
 _PACKAGES = ("labctl", "numpy", "scipy", "matplotlib")
 
@@ -93,15 +93,11 @@ def _print_section(section: Section) -> None:
     print_lines([section.title, *(f"  {line}" for line in table(rows)), ""])
 
 
-def _said(pending: Pending) -> str:
-    return f"{pending.what}: {pending.measured}; demanded {pending.target}" if pending.measured else pending.what
-
-
 def _print_end(found: Validation, page: Path | None) -> None:
     good = sum(row.passed for row in found.rows)
     lines = [f"{good} of {len(found.rows)} rows passed"]
     lines += [f"  not passed: {row.name}; {row.note or row.source}" for row in found.rows if not row.passed]
-    lines += ["not judged here:", *(f"  {_said(pending)}" for pending in found.pending)]
+    lines += ["not judged here:", *(f"  {pending.what}" for pending in found.pending)]
     if page is not None:
         lines.append(f"page: {page.resolve()}")
     print_lines(lines)

@@ -11,7 +11,8 @@ from labctl.ledger import WriteState
 from labctl.levels import REFERENCE_VOLTAGE, LevelScale
 
 if TYPE_CHECKING:
-    from campaigns.fault_rig import Put, RunOutcome
+    from campaigns.fault_rig import RunOutcome
+    from campaigns.rigged_twin import Put
 
 READ_ERROR: Final = 3e-7
 """How far (S) a read may lie from the true conductance: three times what undisturbed trials show."""

@@ -9,17 +9,17 @@ import numpy as np
 
 from labctl.board_features import Coding, ProductSetup
 from labctl.errors import EquipmentError
-from labctl.instruments import Cell, ProbeBoard, Pulse, SourceMeter, SourceSetup
+from labctl.instruments import Cell, ProbeBoard, Pulse, ReadScheme, SourceMeter, SourceSetup, WriteScheme
 from labctl.protocol import Outcome, Parameters, Protocol, Start, StepEnd
 from labctl.units import Amperes, Volts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from labctl.bench import Bench
+    from labctl.protocol_bench import ProtocolBench
     from sim_backend.die import Die
 
-    Steps = Callable[[Bench, int], Iterator["Measured"]]
+    Steps = Callable[[ProtocolBench, int], Iterator["Measured"]]
 
 SIZE: Final = 4
 """Rows and columns of the die."""
@@ -61,7 +61,7 @@ class Count:
     records: int
 
 
-def _pulses(bench: Bench, number: int) -> Iterator[Measured]:
+def _pulses(bench: ProtocolBench, number: int) -> Iterator[Measured]:
     """Lists of pulses on several cells, then one read of them all."""
     bench.board.pulse(
         [Pulse(cell, UP, 80e-9 * (1 + place), 20 + 7 * number + place) for place, cell in enumerate(CELLS)]
@@ -70,7 +70,7 @@ def _pulses(bench: Bench, number: int) -> Iterator[Measured]:
     yield from _read(bench, number, CELLS)
 
 
-def _pulse_reads(bench: Bench, number: int) -> Iterator[Measured]:
+def _pulse_reads(bench: ProtocolBench, number: int) -> Iterator[Measured]:
     """Lists of pulses, each read at once."""
     train = [Pulse(cell, UP, 400e-9, 11 + number) for cell in CELLS]
     _, readings = bench.board.pulse_read(train, READ, 4)
@@ -78,13 +78,13 @@ def _pulse_reads(bench: Bench, number: int) -> Iterator[Measured]:
         yield Measured(number, place, cell.row, cell.column, readings.voltage, float(readings.current[place]))
 
 
-def _reads(bench: Bench, number: int) -> Iterator[Measured]:
+def _reads(bench: ProtocolBench, number: int) -> Iterator[Measured]:
     """Reads of changing groups of cells."""
     for group in (CELLS[: 1 + number % 3], CELLS[::-1], [Cell(number, column) for column in range(SIZE)]):
         yield from _read(bench, number, group)
 
 
-def _read(bench: Bench, number: int, cells: Any) -> Iterator[Measured]:
+def _read(bench: ProtocolBench, number: int, cells: Any) -> Iterator[Measured]:
     readings = bench.board.read(cells, READ, 2)
     if readings.saturated.any() or readings.in_compliance.any():
         raise EquipmentError("a read that is no measurement")
@@ -92,7 +92,7 @@ def _read(bench: Bench, number: int, cells: Any) -> Iterator[Measured]:
         yield Measured(number, place, cell.row, cell.column, readings.voltage, float(readings.current[place]))
 
 
-def _products(bench: Bench, number: int) -> Iterator[Measured]:
+def _products(bench: ProtocolBench, number: int) -> Iterator[Measured]:
     """Products with vectors in amplitude coding."""
     inputs = np.array([_inputs(number, vector) for vector in (0, 1)])
     found = bench.board.multiply(inputs, ProductSetup(Coding.AMPLITUDE))
@@ -101,7 +101,7 @@ def _products(bench: Bench, number: int) -> Iterator[Measured]:
             yield Measured(number, vector, -1, column, 0.0, float(current))
 
 
-def _sweeps(bench: Bench, number: int) -> Iterator[Measured]:
+def _sweeps(bench: ProtocolBench, number: int) -> Iterator[Measured]:
     """Sweeps of a source-measure unit on routed cells, and single readings."""
     cell = CELLS[number % len(CELLS)]
     smu = bench.smu
@@ -114,7 +114,7 @@ def _sweeps(bench: Bench, number: int) -> Iterator[Measured]:
         yield Measured(number, 3, cell.row, cell.column, reading.voltage, reading.current, by_smu=True)
 
 
-def _glance(bench: Bench, number: int) -> Iterator[Measured]:
+def _glance(bench: ProtocolBench, number: int) -> Iterator[Measured]:
     """One sweep on a routed cell, once: few bytes."""
     smu = bench.smu
     with bench.routed(CELLS[0]):
@@ -122,13 +122,16 @@ def _glance(bench: Bench, number: int) -> Iterator[Measured]:
             yield Measured(number, place, CELLS[0].row, CELLS[0].column, reading.voltage, reading.current, by_smu=True)
 
 
-def _levels(bench: Bench, number: int) -> Iterator[Measured]:
+def _levels(bench: ProtocolBench, number: int) -> Iterator[Measured]:
     """Writes with levels of a source-measure unit, read by it and by the board."""
     cell = CELLS[number % len(CELLS)]
     smu = bench.smu
-    smu.configure(SourceSetup(1.0, 1e-2, current_range=1e-2, nplc=0.1))
+    smu.configure(SourceSetup(1.0, 1e-2, current_range=1e-2, nplc=0.02))
+    bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
     with bench.routed(cell):
-        smu.source(0.6)
+        smu.sweep([0.6])
+    bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
+    with bench.routed(cell):
         smu.source(0.2)
         reading = smu.measure()
         yield Measured(number, 0, cell.row, cell.column, reading.voltage, reading.current, by_smu=True)
@@ -172,7 +175,7 @@ def steps_of(name: str) -> int:
 
 
 def _protocol(name: str, steps: Steps, needs: tuple[Any, ...]) -> Protocol[Parameters, Measured]:
-    def run(bench: Bench, parameters: Parameters, start: Start[Any]) -> Iterator[Measured | StepEnd]:
+    def run(bench: ProtocolBench, parameters: Parameters, start: Start[Any]) -> Iterator[Measured | StepEnd]:
         if start.touched:
             bench.board.read(sorted(start.touched, key=lambda cell: (cell.row, cell.column)), READ, 1)
         if name == "products" and not start.steps:

@@ -20,7 +20,7 @@ from labctl.units import Amperes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labctl.bench import Bench
+    from labctl.protocol_bench import ProtocolBench
 
 CELL = Cell(1, 2)
 LEVEL = 0.2
@@ -57,7 +57,7 @@ def tell(word: str) -> None:
 def protocol(how: str) -> Protocol[Parameters, Held]:
     """Return the protocol that behaves in one of the ways."""
 
-    def run(bench: Bench, parameters: Parameters, start: Start[Any]) -> Iterator[Held | StepEnd]:
+    def run(bench: ProtocolBench, parameters: Parameters, start: Start[Any]) -> Iterator[Held | StepEnd]:
         bench.smu.configure(SETUP)
         with bench.routed(CELL) as smu:
             smu.source(LEVEL)

@@ -8,6 +8,7 @@ from campaigns.cut_link import CUT_LINK
 from campaigns.damage import DAMAGE
 from campaigns.disk_full import DISK_FULL
 from campaigns.faults import FAULTS
+from campaigns.fuzz_files import FUZZ_FILES
 from campaigns.fuzz_panels import FUZZ_PANELS
 from campaigns.kills import KILLS
 from campaigns.lock_races import LOCK_RACES
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 CAMPAIGNS: Final[tuple[Campaign, ...]] = (
     *DAMAGE,
     *FUZZ_PANELS,
+    *FUZZ_FILES,
     *FAULTS,
     *CUT_LINK,
     *DISK_FULL,

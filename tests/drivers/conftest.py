@@ -1,9 +1,9 @@
-"""A scripted instrument: a channel that expects lines in order, and fails the test that leaves one over."""
+"""Two instruments in memory: one that expects lines in order, and one that answers them by a function."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from pyvisa.constants import StatusCode
@@ -11,6 +11,7 @@ from pyvisa.errors import VisaIOError
 
 from drivers.keithley_2450 import Keithley2450
 from drivers.scpi import ScpiLink
+from labctl.errors import LinkError
 from labctl.instruments import SourceSetup
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 TAG = re.compile(r"\*ESE (\d+);\*ESE\?;(?!\*ESE)")
 """What stands before a query whose answer must begin with a number; transcripts leave both out."""
+BARE_TOKEN = re.compile(r"\*ESE (\d+);\*ESE\?;\*ESE (\d+);\*ESE\?")
+Answer = bytes | BaseException | None
 SHUT_DOWN = (":ABOR", ":ABOR", ":SOUR:VOLT 0", ":OUTP 0")
 
 
@@ -97,6 +100,63 @@ class Wire:
         pass
 
 
+class AnsweringInstrument:
+    """Answers lines through `answer`; what is not read stays in its output, also for the next connection.
+
+    `late` is put out before the next line is answered.
+    """
+
+    def __init__(self, answer: Callable[[str], Answer]) -> None:
+        self.answer: Callable[[str], Answer] = answer
+        self.sent: list[str] = []
+        self.pending = b""
+        self.late = b""
+        self.opened = 0
+        self.plugged = True
+        self.gap = ""
+        self.timeout = 5000.0
+
+    def connect(self) -> AnsweringInstrument:
+        if not self.plugged:
+            raise LinkError("cannot open it")
+        self.opened += 1
+        self.timeout = 5000.0
+        return self
+
+    def write_raw(self, message: bytes) -> int:
+        assert message.endswith(b"\n")
+        line = message.decode("ascii")[:-1]
+        self.sent.append(line)
+        self.pending += self.late
+        self.late = b""
+        token = BARE_TOKEN.fullmatch(line)
+        reply = self.answer(line) if token is None else f"{token[1]};{self.gap}{token[2]}\n".encode()
+        if isinstance(reply, BaseException):
+            raise reply
+        self.pending += reply or b""
+        return len(message)
+
+    def read_raw(self) -> bytes:
+        line, end, self.pending = self.pending.partition(b"\n")
+        if not end:
+            raise VisaIOError(StatusCode.error_timeout)
+        return line + end
+
+    def read_bytes(self, count: int) -> bytes:
+        data, self.pending = self.pending[:count], self.pending[count:]
+        if len(data) < count:
+            raise VisaIOError(StatusCode.error_timeout)
+        return data
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def commands(self) -> list[str]:
+        """What was sent apart from tokens."""
+        return [line for line in self.sent if BARE_TOKEN.fullmatch(line) is None]
+
+
 class Timer:
     """What `every` of a clock returns."""
 
@@ -146,3 +206,20 @@ def ready(smu: Keithley2450, wire: Wire) -> Keithley2450:
     smu.configure(SourceSetup(voltage=1.3, current_limit=0.015))
     wire.settings = None
     return smu
+
+
+class Linked(Protocol):
+    """What the fixture `linked` is."""
+
+    def __call__(self, answer: Callable[[str], Answer]) -> tuple[AnsweringInstrument, ScpiLink]:
+        """Return an instrument that answers so, and a link to it."""
+        ...
+
+
+@pytest.fixture
+def linked() -> Linked:
+    def call(answer: Callable[[str], Answer]) -> tuple[AnsweringInstrument, ScpiLink]:
+        instrument = AnsweringInstrument(answer)
+        return instrument, ScpiLink(instrument.connect, "smu", "TCPIP0::bench::5025::SOCKET")
+
+    return call

@@ -128,6 +128,13 @@ def test_a_run_that_does_not_pass_exits_with_one(labctl: Any) -> None:
         (["run", "write-verify", "--twin", "wires=0.5 S"], ["--twin wires", "'0.5 ohm'"]),
         (["run", "write-verify", "--twin", "pulses=some"], ["--twin pulses", "'network'"]),
         (["run", "write-verify", "--bench", "nowhere.toml"], ["nowhere.toml", "cannot read"]),
+        (["run", "write-verify", "--data", "runs."], ["--data", "'runs.'", "dot"]),
+        (["run", "write-verify", "--data", "x/COM1"], ["--data", "'COM1'", "device"]),
+        (["run", "--resume", "x", "--seed", "0"], ["--resume", "without --seed"]),
+        (["run", "--resume", "x", "--note=", "--operator="], ["--resume", "without --note, --operator"]),
+        (["run", "--resume", "x", "--set", "row=1", "--audit"], ["--resume", "without --set, --audit"]),
+        (["run", "--resume", "x", "write-verify"], ["--resume", "without a protocol"]),
+        (["run", "--resume", "x", "--bench", "nowhere.toml"], ["there is no run 'x'"]),
         (["run"], ["protocol"]),
         (["rnu", "write-verify"], ["rnu", "did you mean 'run'"]),
         (["run", "write-verify", "--sed", "1"], ["--sed"]),
@@ -221,7 +228,7 @@ def test_a_window_that_cannot_open_is_said_and_the_run_goes_on(tmp_path: Path) -
 
 @posix
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "labctl", "run", "write-verify", "--json", "--set", "levels=4000"]
+    command = [sys.executable, "-m", "labctl", "run", "write-verify", "--json", "--set", "levels=1000"]
     child = subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -236,7 +243,7 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     child.send_signal(signal.SIGHUP)
     out, err = child.communicate(timeout=60)
     assert child.returncode == 0, err
-    assert json.loads(out)["summary"]["levels"] == 4000
+    assert json.loads(out)["summary"]["levels"] == 1000
 
 
 def test_a_bench_file_with_a_byte_order_mark(labctl: Any, tmp_path: Path) -> None:
@@ -365,7 +372,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom labctl.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit as ended:\n    assert not ended.code\n"
-        "heavy = {'numpy', 'scipy', 'pydantic', 'pyvisa', 'serial', 'PySide6', 'pyqtgraph', 'rich'}\n"
+        "heavy = {'numpy', 'scipy', 'pydantic', 'pyvisa', 'serial', 'PySide6', 'pyqtgraph', 'rich', 'matplotlib'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -17,7 +17,7 @@ from labctl.bench import Bench
 from labctl.bench_file import CONDUCTION_VOLTAGE, DEFAULT_BENCH, read_bench
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.current_prediction import CurrentPrediction, ohmic_voltage
-from labctl.errors import EnvelopeError
+from labctl.errors import EnvelopeError, LinkError
 from labctl.instruments import Cell, CellReadings, Pulse, ReadScheme, SourceSetup, WriteScheme
 from labctl.levels import G_MAX
 from labctl.limits import Envelope
@@ -326,13 +326,47 @@ def test_schemes_are_followed_over_a_pause_and_a_way_through_safe() -> None:
         assert bench.board.pulse([UP]).delivered == 1
 
 
-def test_a_level_of_an_smu_is_judged_with_the_boards_scheme() -> None:
+QUICK = SourceSetup(1.0, 15e-3, current_range=15e-3, nplc=0.01)
+
+
+@pytest.mark.parametrize("scheme", [ReadScheme.REVERSE, ReadScheme.GROUND])
+def test_an_smu_does_not_write_a_whole_row(scheme: ReadScheme) -> None:
+    """Where other columns are held at 0 V, every cell of the row sees the level, and no ledger would count it."""
     with up() as bench:
-        bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.REVERSE)
-        bench.smu.configure(SourceSetup(1.0, 1e-3))
+        bench.board.set_scheme(WriteScheme.THIRD, scheme)
+        bench.smu.configure(QUICK)
         with bench.routed(CELL) as smu:
             smu.source(0.2)
-            with pytest.raises(EnvelopeError, match="a level of 900 mV"):
-                smu.source(0.9)
-            with pytest.raises(EnvelopeError):
+            with pytest.raises(EnvelopeError, match="a level of 900 mV would write every cell of row 3"):
                 smu.sweep([0.0, 0.1, 0.9])
+
+
+def test_a_scheme_that_may_not_have_been_set_counts_as_the_worse_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(board: object, write: WriteScheme, read: ReadScheme) -> None:
+        raise LinkError("no reply")
+
+    with up() as bench:
+        bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
+        bench.smu.configure(QUICK)
+        monkeypatch.setattr(type(bench.unlimited["board"]), "set_scheme", lose)
+        with pytest.raises(LinkError):
+            bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
+        monkeypatch.undo()
+        with bench.routed(CELL) as smu, pytest.raises(EnvelopeError, match="every cell of row"):
+            smu.sweep([0.9])
+
+
+def test_what_an_smu_wrote_is_read_before_the_board_pulses_it_high() -> None:
+    """A sweep may have brought the cell to the highest level: its last reading says nothing any more."""
+    with up() as bench:
+        bench.board.read([CELL], 0.2, 1)
+        bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
+        bench.smu.configure(QUICK)
+        with bench.routed(CELL) as smu:
+            smu.sweep([0.1, 0.9, 0.1])
+        assert bench._prediction.conductance(CELL) == G_MAX
+        assert CELL in bench._prediction.unread()
+        bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
+        with pytest.raises(EnvelopeError, match="cell_current up to 15 mA"):
+            bench.board.pulse([Pulse(CELL, 1.22, 80e-9)])
+        assert CELL not in bench._prediction.unread(), "it was read before it was refused"

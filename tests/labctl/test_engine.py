@@ -14,13 +14,13 @@ import pytest
 from drivers.keithley_2450 import SHUT_DOWN
 from drivers.probe_board import LabctlProbeBoard
 from labctl.backend import BackendOptions
-from labctl.bench import Bench
 from labctl.bench_file import DEFAULT_BENCH
 from labctl.engine import Watcher, run
 from labctl.errors import BugError, DeniedError, EnvelopeError, EquipmentError, InterruptedRunError, TrippedError
 from labctl.instruments import BoardState, Cell, ProbeBoard, Pulse, Trip
 from labctl.plan import RunRequest
 from labctl.protocol import STEP_END, Outcome, Parameters, Protocol, StepEnd
+from labctl.protocol_bench import ProtocolBench
 from labctl.run_reader import RunReader
 from labctl.units import Siemens
 from labctl.wire import FrameReader, Kind, Opcode
@@ -43,7 +43,7 @@ class Count:
     items: int
 
 
-Body = Callable[[Bench, Parameters], Iterator[Item | StepEnd]]
+Body = Callable[[ProtocolBench, Parameters], Iterator[Item | StepEnd]]
 
 
 @pytest.fixture
@@ -97,21 +97,21 @@ def journal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def two_steps(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+def two_steps(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
     for number in range(2):
         bench.board.pulse([UP])
         yield Item(number, 1e-6)
         yield STEP_END
 
 
-def routed(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+def routed(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
     with bench.routed(CELL) as smu:
         smu.source(0.1)
         yield Item(0, smu.measure().current / 0.1)
         yield STEP_END
 
 
-def failing(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+def failing(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
     yield from two_steps(bench, parameters)
     raise ZeroDivisionError("a bug in a protocol")
 
@@ -122,7 +122,12 @@ def test_a_run_is_recorded(engine: Any) -> None:
     assert result.summary == Count(2)
     with closing(RunReader(result.folder)) as reader:
         assert reader.state().state == "finished"
-        assert reader.state().detail == {"passed": True, "summary": {"items": 2}, "units": {"items": ""}}
+        assert reader.state().detail == {
+            "passed": True,
+            "criteria": [],
+            "summary": {"items": 2},
+            "units": {"items": ""},
+        }
         manifest = reader.manifest
     assert manifest["note"] == "a note"
     assert manifest["operator"] == "ada"
@@ -179,7 +184,7 @@ def test_a_dead_board_ends_the_run_and_is_named(engine: Any, monkeypatch: pytest
     def deaf(link: BoardConnection, data: bytes, end: bool = False) -> None:
         pass
 
-    def dies(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    def dies(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
         yield from two_steps(bench, parameters)
         monkeypatch.setattr(BoardConnection, "receive", deaf)
         bench.board.read([CELL], 0.2, 1)
@@ -193,7 +198,7 @@ def test_a_dead_board_ends_the_run_and_is_named(engine: Any, monkeypatch: pytest
 
 
 def test_a_hung_protocol_lets_the_watchdog_bite(engine: Any) -> None:
-    def hangs(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    def hangs(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
         yield Item(0, 1e-6)
         yield STEP_END
         bench.clock.sleep(9.0)
@@ -206,11 +211,12 @@ def test_a_hung_protocol_lets_the_watchdog_bite(engine: Any) -> None:
 
 
 def test_trips_are_cleared_and_told(engine: Any) -> None:
-    def trips(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    def trips(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
         bench.clock.sleep(12.0)
         yield Item(0, 0.0)
         assert bench.board.status().state is BoardState.SAFE
-        assert bench.bring_up() == Trip.WATCHDOG
+        assert bench.board.clear() == Trip.WATCHDOG
+        bench.board.arm(bench.board.watchdog)
         yield STEP_END
 
     assert engine(trips).passed
@@ -219,7 +225,7 @@ def test_trips_are_cleared_and_told(engine: Any) -> None:
 def test_what_the_envelope_forbids_in_mid_run_ends_it_safe_and_not_as_bad_input(
     engine: Any, journal: list[str]
 ) -> None:
-    def oversteps(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    def oversteps(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
         yield from two_steps(bench, parameters)
         bench.board.pulse([Pulse(CELL, 1.31, 80e-9)])
 
@@ -234,7 +240,7 @@ def test_pulses_of_a_cell_are_counted_against_its_life(engine: Any, tmp_path: Pa
     bench = tmp_path / "bench.toml"
     bench.write_text(DEFAULT_BENCH.read_text().replace("pulses_per_cell = 1e9", "pulses_per_cell = 10"))
 
-    def wears_out(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    def wears_out(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
         bench.board.pulse([Pulse(CELL, 0.9, 80e-9, 6)])
         bench.board.pulse([Pulse(Cell(1, 1), 0.9, 80e-9, 10)])
         yield STEP_END
@@ -252,7 +258,7 @@ def test_an_smu_that_does_not_answer_never_holds_up_the_board(
     def silent(panel: ScpiPanel, message: str) -> None:
         journal.append("(lost)")
 
-    def dies(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    def dies(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
         with bench.routed(CELL) as smu:
             monkeypatch.setattr(ScpiPanel, "execute", silent)
             smu.measure()
@@ -280,7 +286,7 @@ def test_two_signals_end_a_run_at_once_and_a_third_does_not_keep_it_from_being_m
         hear(2)
         make_safe(board)
 
-    def hit_twice(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    def hit_twice(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
         yield from two_steps(bench, parameters)
         monkeypatch.setattr(LabctlProbeBoard, "make_safe", make_safe_under_fire)
         hear(2)
@@ -294,7 +300,7 @@ def test_two_signals_end_a_run_at_once_and_a_third_does_not_keep_it_from_being_m
 
 
 def test_one_signal_lets_the_step_end(engine: Any) -> None:
-    def hit_once(bench: Bench, parameters: Parameters) -> Iterator[Item | StepEnd]:
+    def hit_once(bench: ProtocolBench, parameters: Parameters) -> Iterator[Item | StepEnd]:
         signal.raise_signal(signal.SIGTERM)
         yield from two_steps(bench, parameters)
 

@@ -12,7 +12,7 @@ from labctl.bench import Bench
 from labctl.bench_file import load_bench
 from labctl.errors import InDoubtError, StoreError
 from labctl.forwarding import ForwardingProbeBoard
-from labctl.instruments import BoardStatus, Cell, ProbeBoard, Pulse, PulseReceipt
+from labctl.instruments import BoardStatus, Cell, ProbeBoard, Pulse, PulseReceipt, ReadScheme, SourceSetup, WriteScheme
 from labctl.ledger import Intent, NoLedger, OpenWrite, Outcome, PulseCount, WriteState
 from labctl.ledgered import LedgeredProbeBoard
 from sim_backend.backend import TwinBackend
@@ -83,7 +83,7 @@ def journal() -> Journal:
 
 @pytest.fixture
 def inner(bench: Bench, journal: Journal) -> Interrupting:
-    board = bench.instruments["board"]
+    board = bench.unlimited["board"]
     assert isinstance(board, ProbeBoard)
     return Interrupting(board, journal)
 
@@ -140,18 +140,26 @@ def test_pulses_that_somebody_else_put_out_are_noticed(board: LedgeredProbeBoard
         board.pulse([UP])
 
 
+def let_write(bench: Bench) -> None:
+    """Set the bench up so that the SMU writes one cell alone, in time."""
+    bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
+    bench.smu.configure(SourceSetup(1.0, 1e-3, current_range=1e-3, nplc=0.01))
+
+
 def test_an_smu_write_needs_an_intent_and_a_read_needs_none(bench: Bench) -> None:
     journal = Journal()
     bench.keep_ledger(journal)
+    let_write(bench)
     with bench.routed(Cell(3, 5)) as smu:
         smu.source(0.2)
         smu.measure()
         assert journal.events == []
-        smu.source(-0.6)
+        smu.sweep([-0.6])
         smu.sweep([0.1, 0.5, 0.9])
-    wrote = [[pulse.amplitude for pulse in event.pulses] for event in journal.events if isinstance(event, Intent)]
-    assert wrote == [[-0.6], [0.5, 0.9]]
-    assert [event.pulses[0].cell for event in journal.events if isinstance(event, Intent)] == [Cell(3, 5)] * 2
+    wrote = [event.pulses for event in journal.events if isinstance(event, Intent)]
+    assert [[pulse.amplitude for pulse in pulses] for pulses in wrote] == [[-0.6], [0.5, 0.9]]
+    assert {pulse.cell for pulses in wrote for pulse in pulses} == {Cell(3, 5)}
+    assert all(0 < pulse.width <= bench.envelope.pulse_width for pulses in wrote for pulse in pulses)
     assert journal.open == {}
 
 
@@ -159,13 +167,14 @@ def test_an_smu_write_without_an_answer_stays_in_doubt(bench: Bench, monkeypatch
     journal = Journal()
     bench.keep_ledger(journal)
 
-    def break_off(smu: object, voltage: float) -> None:
+    def break_off(smu: object, voltages: object, delay: float) -> None:
         interrupt()
 
+    let_write(bench)
     with bench.routed(Cell(3, 5)) as smu:
-        monkeypatch.setattr(type(bench.instruments["smu"]), "source", break_off)
+        monkeypatch.setattr(type(bench.unlimited["smu"]), "sweep", break_off)
         with pytest.raises(KeyboardInterrupt):
-            smu.source(0.9)
+            smu.sweep([0.9])
         monkeypatch.undo()
     assert bench.settle() == [("smu", Outcome(WriteState.IN_DOUBT, None))]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labctl import locks
-from labctl.errors import AddressLockedError
+from labctl.errors import AddressLockedError, StoreError
 from labctl.holder_note import Holder, Proof, proof, read_note, write_note
 from labctl.locks import guarded, holder_of, is_locked, locked, unguarded
 
@@ -188,12 +188,9 @@ def test_a_note_follows_no_link_and_is_everybodys(tmp_path: Path) -> None:
     assert read_note(tmp_path / "plain.json") == ME
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can be two users")
-def test_another_user_may_hold_what_one_held_before(folder: Path) -> None:
-    with locked([ADDRESS], ME):
-        pass
-    assert folder.stat().st_mode & 0o7777 == 0o1777
-    opened = [path for path in (folder, *folder.parents) if path.stat().st_mode & 0o005 != 0o005]
+def as_nobody(folder: Path, work: Callable[[], bool]) -> bool:
+    """Return what `work` comes to in a process of another user, who may look into the folders on the way."""
+    opened = [path for path in folder.parents if path.stat().st_mode & 0o005 != 0o005]
     modes = {path: path.stat().st_mode for path in opened}
     for path in opened:
         path.chmod(modes[path] | 0o055)
@@ -203,14 +200,95 @@ def test_another_user_may_hold_what_one_held_before(folder: Path) -> None:
         try:
             os.setgroups([])
             os.setuid(NOBODY)
-            with locked([ADDRESS], ME):
-                code = 0
+            code = 0 if work() else 1
         finally:
             os._exit(code)
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     for path in opened:
         path.chmod(modes[path])
-    assert ended == 0
+    return ended == 0
+
+
+def takes() -> bool:
+    with locked([ADDRESS], ME):
+        return True
+
+
+def dies() -> bool:
+    with locked([ADDRESS], ME):
+        os._exit(0)
+
+
+two_users = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can be two users")
+
+
+@two_users
+def test_another_user_may_hold_what_one_held_before(folder: Path) -> None:
+    folder.mkdir(mode=0o700)  # as under the umask of whoever came first
+    for _ in range(2):
+        assert takes()
+        assert as_nobody(folder, takes)
+    assert folder.stat().st_mode & 0o7777 == 0o1777
+    assert list(folder.iterdir()) == []
+
+
+@two_users
+def test_another_user_may_hold_what_one_held_who_was_killed(
+    folder: Path, other: Callable[..., subprocess.Popen[str]]
+) -> None:
+    end(other())
+    left = set(folder.iterdir())
+    assert len(left) == 2  # a lock and its note
+    assert as_nobody(folder, takes)
+    assert set(folder.iterdir()) == left  # the sticky bit keeps what is another's
+    assert takes()
+    assert list(folder.iterdir()) == []
+    assert as_nobody(folder, dies)
+    assert takes()
+
+
+@two_users
+def test_another_user_is_told_who_holds_a_lock(folder: Path, other: Callable[..., subprocess.Popen[str]]) -> None:
+    process = other()
+
+    def refused() -> bool:
+        with pytest.raises(AddressLockedError, match=f"'theirs' .process {process.pid} of bob"), locked([ADDRESS], ME):
+            pass
+        return True
+
+    assert as_nobody(folder, refused)
+    end(process)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the folder is no temporary one there")
+def test_a_link_in_the_place_of_the_folder_is_refused_and_what_it_leads_to_stays_as_it_is(
+    folder: Path, tmp_path: Path
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    folder.symlink_to(private)
+    with pytest.raises(StoreError, match="it is a link"), locked([ADDRESS], ME):
+        pass
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert list(private.iterdir()) == []
+
+
+def test_a_lock_that_is_let_go_leaves_no_file_and_is_held_by_one_at_a_time(folder: Path) -> None:
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom labctl import locks\n"
+        "locks.LOCK_FOLDER, locks.PROBE_PATIENCE = Path(sys.argv[1]), 30.0\n"
+        "inside = Path(sys.argv[3])\n"
+        "for _ in range(40):\n"
+        "    with locks.locked([sys.argv[2]], locks.Holder('r', os.getpid(), 'u', 's')):\n"
+        "        os.close(os.open(inside, os.O_CREAT | os.O_EXCL))\n"
+        "        inside.unlink()\n"
+    )
+    racers = [
+        subprocess.Popen([sys.executable, "-c", script, str(folder), ADDRESS, str(folder.parent / "inside")])
+        for _ in range(3)
+    ]
+    assert [racer.wait() for racer in racers] == [0, 0, 0]
+    assert list(folder.iterdir()) == []
 
 
 def test_who_only_looks_leaves_nothing_behind(folder: Path) -> None:

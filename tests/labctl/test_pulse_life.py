@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.backend import BackendOptions
-from labctl.bench import Bench
 from labctl.bench_file import DEFAULT_BENCH
 from labctl.engine import Watcher, resume, run
 from labctl.errors import DeniedError, EnvelopeError, EquipmentError, StoreError
@@ -23,7 +22,9 @@ from labctl.ledger import Intent, NoLedger, Outcome, PulseCount, WriteState
 from labctl.plan import RunRequest
 from labctl.protocol import Outcome as Ending
 from labctl.protocol import Parameters, Protocol, Start, StepEnd
+from labctl.protocol_bench import ProtocolBench
 from labctl.pulse_life import LifeLedger, pulses_had
+from sim_backend.backend import TwinBackend
 
 CELLS = [Cell(0, 0), Cell(0, 1), Cell(3, 2)]
 
@@ -115,7 +116,7 @@ class Pulsing:
         self.count = 3
         self.fails_at: int | None = None
 
-    def run(self, bench: Bench, parameters: Parameters, start: Start[Any]) -> Iterator[Item | StepEnd]:
+    def run(self, bench: ProtocolBench, parameters: Parameters, start: Start[Any]) -> Iterator[Item | StepEnd]:
         for number in range(start.steps, 2):
             if self.fails_at == number:
                 raise EquipmentError("a fault of the test")
@@ -125,8 +126,9 @@ class Pulsing:
 
 
 @pytest.fixture
-def pulsing(offer: Offer) -> Pulsing:
-    made_up = Pulsing()
+def pulsing(offer: Offer, request: pytest.FixtureRequest) -> Pulsing:
+    """The protocol; given `True`, it says beforehand how many pulses it needs."""
+    made_up, says = Pulsing(), getattr(request, "param", False)
     offer(
         Protocol(
             name="made-up",
@@ -139,6 +141,7 @@ def pulsing(offer: Offer) -> Pulsing:
             run=made_up.run,
             summarise=lambda records, parameters: Ending(True, Item(len(records))),
             caption=lambda record: str(record.number),
+            pulses=(lambda die, parameters: {CELLS[2]: 2 * made_up.count}) if says else None,
         )
     )
     return made_up
@@ -181,3 +184,22 @@ def test_a_run_that_goes_on_counts_what_it_did_before(pulsing: Pulsing, tmp_path
         resume(folder, Watcher())
     with closing(sqlite3.connect(folder / "run.sqlite")) as db:
         assert db.execute("SELECT SUM(put_out) FROM write").fetchone() == (6,)
+
+
+@pytest.mark.parametrize("pulsing", [True], indirect=True)
+def test_a_run_that_a_life_does_not_allow_is_refused_before_anything_is_sent(
+    pulsing: Pulsing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die = tmp_path / "die.npz"
+    begin(tmp_path, die)
+    opened: list[object] = []
+
+    def note(*arguments: object, **settings: object) -> None:
+        opened.append(arguments)
+
+    monkeypatch.setattr(TwinBackend, "open_serial", note)
+    monkeypatch.setattr(TwinBackend, "open_visa", note)
+    with pytest.raises(EnvelopeError, match=r"6 pulses on .* has had 6 pulses so far.*up to 10, and 4 are left"):
+        begin(tmp_path, die)
+    assert opened == []
+    assert len(list((tmp_path / "runs").glob("*_made-up_*"))) == 1

@@ -25,6 +25,7 @@ from labctl.ledger import Intent, PulseCount, WriteState
 from labctl.ledger import Outcome as LedgerOutcome
 from labctl.plan import Plan, RunRequest
 from labctl.protocol import Outcome, Parameters, Protocol, Start, StepEnd, pack_memory, unpack_memory
+from labctl.protocol_bench import ProtocolBench
 from labctl.run_reader import RunReader
 from labctl.starting import find_start
 from labctl.steering import Wish, steer
@@ -57,11 +58,11 @@ class Breaking:
     """A protocol that pulses a cell and reads it at each step, and breaks off where a test wants it to."""
 
     def __init__(self) -> None:
-        self.before_pulse: dict[int, Callable[[Bench], None]] = {}
-        self.after_pulse: dict[int, Callable[[Bench], None]] = {}
+        self.before_pulse: dict[int, Callable[[ProtocolBench], None]] = {}
+        self.after_pulse: dict[int, Callable[[ProtocolBench], None]] = {}
         self.starts: list[Start[Memory]] = []
 
-    def run(self, bench: Bench, parameters: Parameters, start: Start[Memory]) -> Iterator[Item | StepEnd]:
+    def run(self, bench: ProtocolBench, parameters: Parameters, start: Start[Memory]) -> Iterator[Item | StepEnd]:
         self.starts.append(start)
         numbers = () if start.memory is None else start.memory.numbers
         for number in range(start.steps, STEPS):
@@ -91,15 +92,15 @@ class Breaking:
         )
 
 
-def _nothing(bench: Bench) -> None:
+def _nothing(bench: ProtocolBench) -> None:
     pass
 
 
-def _fail(bench: Bench) -> None:
+def _fail(bench: ProtocolBench) -> None:
     raise EquipmentError("a fault of the test")
 
 
-def _interrupt(bench: Bench) -> None:
+def _interrupt(bench: ProtocolBench) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
@@ -133,7 +134,7 @@ def ledger(folder: Path) -> list[tuple[str, int | None]]:
 )
 @pytest.mark.parametrize("at", range(STEPS))
 def test_a_run_that_is_broken_off_between_steps_ends_as_if_it_had_not_been(
-    breaking: Breaking, tmp_path: Path, how: Callable[[Bench], None], error: type[Exception], at: int
+    breaking: Breaking, tmp_path: Path, how: Callable[[ProtocolBench], None], error: type[Exception], at: int
 ) -> None:
     whole = begin(tmp_path / "whole")
     breaking.before_pulse[at] = how
@@ -232,13 +233,13 @@ def test_a_paused_run_is_safe_and_goes_on_as_it_was_set(breaking: Breaking, tmp_
     whole = begin(tmp_path / "whole")
     states: list[BoardState] = []
 
-    def pause(bench: Bench) -> None:
+    def pause(bench: ProtocolBench) -> None:
         steer(folder_of(tmp_path / "paused"), Wish.PAUSE)
         threading.Thread(target=go_on, args=(bench,)).start()
 
-    def go_on(bench: Bench) -> None:
+    def go_on(bench: ProtocolBench) -> None:
         clock = WallClock()
-        while not bench.is_paused:
+        while not bench._bench.is_paused:
             clock.sleep(0.01)
         states.append(bench.board.status().state)
         steer(folder_of(tmp_path / "paused"), Wish.GO_ON)
@@ -270,7 +271,7 @@ def test_a_run_that_is_under_way_is_not_gone_on_with_and_the_message_says_who_ho
 ) -> None:
     refused: list[EquipmentError] = []
 
-    def again(bench: Bench) -> None:
+    def again(bench: ProtocolBench) -> None:
         with pytest.raises(AddressLockedError, match="is held by run") as held:
             resume(folder_of(tmp_path), Watcher())
         refused.append(held.value)
@@ -288,10 +289,10 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_gone_on_with(
         begin(tmp_path)
     folder, look_up = folder_of(tmp_path), engine.plan_again
 
-    def slowly(manifest: Mapping[str, Any], place: Path) -> Plan:
+    def slowly(manifest: Mapping[str, Any], place: Path, bench: Path | None) -> Plan:
         monkeypatch.setattr(engine, "plan_again", look_up)
         resume(place, Watcher())
-        return look_up(manifest, place)
+        return look_up(manifest, place, bench)
 
     monkeypatch.setattr(engine, "plan_again", slowly)
     with pytest.raises(InputError, match="is finished") as refused:

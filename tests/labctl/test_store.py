@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import RunNotFoundError, StoreError
+from labctl.run_names import run_name
 from labctl.run_reader import RunReader, find_run, run_folders
-from labctl.store import RunWriter, make_run_folder, run_name, strict_json, write_manifest
+from labctl.store import RunWriter, make_run_folder, strict_json, write_manifest
 from labctl.units import Siemens
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)

@@ -57,3 +57,25 @@ def test_noisier_states_get_more_samples_within_bounds() -> None:
     assert few == 4
     assert many == pytest.approx(1 / (0.083**2 / (0.1**2 / (1 / 16 + 1 / 64)) - 1 / 64), rel=0.15)
     assert noise.samples_for(10_000.0, 0.001, 64) == 64
+
+
+def test_reads_that_move_the_state_are_told_from_noise() -> None:
+    chance = np.random.default_rng(5)
+    still, moving = ReadNoise(samples=8, spacing=1000.0), ReadNoise(samples=8, spacing=1000.0)
+    state, _ = still.survey([500 + 0.1 * float(chance.normal()) for _ in range(32)])
+    assert not still.disturbs
+    assert still.worst_drift == still.drift(500.0) == 0.0
+    assert state == pytest.approx(500.0, abs=0.1)
+    state, variance = moving.survey([500 + 3.0 * step + 0.1 * float(chance.normal()) for step in range(32)])
+    assert moving.disturbs
+    assert moving.drift(500.0) == moving.worst_drift == pytest.approx(3.0, abs=0.02)
+    assert state == pytest.approx(593.0, abs=5 * variance**0.5)
+    assert moving.samples_for(500.0, 1e-3, 64) == 8
+
+
+def test_what_was_surveyed_comes_back() -> None:
+    first = surveyed((1000.0, 0.2), (0.0, 0.1))
+    second = ReadNoise(samples=16, spacing=1000.0)
+    second.recall(first.memory())
+    assert second.memory() == first.memory()
+    assert second.variance(300.0, 4) == first.variance(300.0, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,8 +18,9 @@ from labctl.ledgered import LedgeredProbeBoard
 from labctl.levels import LEVELS, LevelScale
 from labctl.plan import RunRequest
 from labctl.run_reader import RunReader
-from protocols.level_writer import STANDSTILL
-from protocols.write_verify import PROTOCOL, LevelWritten, WriteVerifyParameters
+from protocols.level_writer import STANDSTILL, Arrival, LevelWriter
+from protocols.write_algorithms.catalogue import AlgorithmName
+from protocols.write_verify import PROTOCOL, LevelWritten, WriteVerifyParameters, _levels
 from sim_backend.audit import AuditRecord, AuditResult, join
 
 
@@ -229,6 +230,10 @@ def test_levels_are_read_at_the_voltage_that_defines_them(tmp_path: Path, value:
         ("write_noise", "1e-300"),
         ("tolerance", "0.1"),
         ("row", "64"),
+        ("algorithm", "newton"),
+        ("order", "upwards"),
+        ("reader", "ammeter"),
+        ("line_resistance", "-1 ohm"),
     ],
 )
 def test_parameters_without_sense_are_refused(tmp_path: Path, name: str, value: str) -> None:
@@ -251,3 +256,104 @@ def test_summary_counts() -> None:
     assert outcome.summary.error_rms == pytest.approx((0.5 * (0.3**2 + 0.4**2) + 0.1**2 + 0.2**2) ** 0.5)
     assert outcome.summary.pulses == 10
     assert not outcome.passed
+
+
+ALGORITHMS = get_args(AlgorithmName)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("order", ["ascending", "random"])
+def test_every_algorithm_writes_its_levels_in_truth(tmp_path: Path, algorithm: str, order: str) -> None:
+    result, truth = carry_out(tmp_path, "4000:12000:160", algorithm=algorithm, order=order)
+    assert result.summary.written >= 0.98
+    assert truth.true_within_half_level >= 0.98
+    assert truth.true_error_rms <= 0.25
+
+
+def test_random_order_takes_few_bursts_once_the_slope_is_learned_all_along_the_range(tmp_path: Path) -> None:
+    result, truth = carry_out(tmp_path, "200", order="random")
+    assert result.summary.bursts_per_level <= 3.0
+    assert truth.true_within_half_level >= 0.99
+
+
+def test_orders() -> None:
+    given = {"levels": "5,3,9,3"}
+    orders = {
+        order: _levels(WriteVerifyParameters.model_validate({**given, "order": order}))
+        for order in ("as-given", "ascending", "descending", "random")
+    }
+    assert orders["as-given"] == (5, 3, 9, 3)
+    assert orders["ascending"] == (3, 3, 5, 9)
+    assert orders["descending"] == (9, 5, 3, 3)
+    assert sorted(orders["random"]) == [3, 3, 5, 9]
+
+
+def test_a_random_order_is_that_of_its_seed_and_quick_runs_keep_their_levels() -> None:
+    def levels(**settings: str) -> tuple[int, ...]:
+        return _levels(WriteVerifyParameters.model_validate({"order": "random", **settings}))
+
+    assert levels(order_seed="3") == levels(order_seed="3") != levels(order_seed="4")
+    assert sorted(levels(quick="yes", order_seed="3")) == sorted(levels(quick="yes", order="as-given"))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_goes_on_after_a_break_as_if_there_had_been_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, algorithm: str
+) -> None:
+    levels = "9000,4000,4001,12000,300,301,8000,2000"
+    whole, _ = carry_out(tmp_path / "whole", levels, algorithm=algorithm)
+    write, written = LevelWriter.write, 0
+
+    def broken_off(writer: LevelWriter, level: int) -> Arrival:
+        nonlocal written
+        written += 1
+        if written == 6:
+            raise LinkError("the link of the test is gone")
+        return write(writer, level)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LevelWriter, "write", broken_off)
+        with pytest.raises(LinkError):
+            carry_out(tmp_path / "broken", levels, algorithm=algorithm)
+    resumed = resume(next((tmp_path / "broken").glob("*_write-verify_*")), Watcher())
+    assert [replace(one, time=0.0, boot=0, delivered=0) for one in records_of(resumed)] == [
+        replace(one, time=0.0, boot=0, delivered=0) for one in records_of(whole)
+    ]
+
+
+def test_a_source_measure_unit_reads_through_the_board_and_says_how_far_it_can_be_trusted(tmp_path: Path) -> None:
+    result, truth = carry_out(tmp_path, "300,320,310", reader="smu")
+    assert result.summary.written == 1.0
+    assert truth.true_error_max <= 5.0
+    assert result.summary.error_rms >= 5.0
+
+
+def test_lines_of_known_resistance_are_reckoned_out(tmp_path: Path) -> None:
+    twin = {"wires": "metal", "front_end": "ideal"}
+    blind, missed = carry_out(tmp_path / "blind", "9000,12000", twin=twin)
+    told, met = carry_out(tmp_path / "told", "9000,12000", twin=twin, line_resistance="32.5 ohm")
+    assert blind.summary.written == told.summary.written == 1.0  # no read shows it
+    assert missed.true_error_rms > 500
+    assert met.true_error_rms < 5
+
+
+def test_reads_that_move_the_cell_are_found_and_said(tmp_path: Path) -> None:
+    result, truth = carry_out(tmp_path, "4000,4100,4050", twin={"device": "ru-azo-soft"})
+    assert not result.passed
+    assert result.summary.read_drift == pytest.approx(20.0, rel=0.2)
+    assert result.summary.error_rms > 2.0  # what no read tells counts
+    assert truth.true_error_max < 2.0
+    assert max(record.bursts for record in records_of(result)) < 32
+
+
+@pytest.mark.parametrize(("device", "lowest"), [("vteam-tio2", 825), ("vteam-taox", 55)])
+def test_levels_below_an_oxides_range_are_given_up_and_those_above_written_to_its_noise(
+    tmp_path: Path, device: str, lowest: int
+) -> None:
+    result, truth = carry_out(tmp_path / "in", f"{lowest + 200}:14000:900", twin={"device": device}, tolerance="1")
+    assert result.summary.written >= 0.9
+    assert truth.true_within_half_level >= 0.6
+    below, _ = carry_out(tmp_path / "below", f"0,{lowest // 2}", twin={"device": device})
+    assert below.summary.written == 0.0
+    assert below.summary.lowest == -1
+    assert sum(record.pulse_time for record in records_of(below)) < 0.1

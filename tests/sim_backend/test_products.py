@@ -234,3 +234,27 @@ def test_patterns_a_few_at_a_time_are_the_same_product(
     pieces = results(second := world_of(segment, device, Noise()), drive)
     assert pieces.current == pytest.approx(whole.current, rel=1e-9)
     assert second.die.state == pytest.approx(first.die.state, rel=1e-9)
+
+
+class HeardError(Exception):
+    """Somebody asked for the safe state."""
+
+
+def test_on_wires_somebody_is_heard_after_each_pattern() -> None:
+    """Every pattern of a width-coded vector is a network to be solved: together they take longer than a slot."""
+    world = world_of(0.5)
+    shares = np.linspace(0.1, 1.0, ROWS)[None]
+    product = world.product(widths(shares, Direction.ROWS_IN, 0.0, 0.2))
+    looked: list[int] = []
+    product.vector(0, 2e-3, lambda: looked.append(1))
+    assert len(looked) == ROWS
+
+    def hear() -> None:
+        looked.append(1)
+        if len(looked) == ROWS + 3:
+            raise HeardError
+
+    again = world.product(widths(shares, Direction.ROWS_IN, 0.0, 0.2))
+    with pytest.raises(HeardError):
+        again.vector(0, 4e-3, hear)
+    assert len(looked) == ROWS + 3

@@ -27,6 +27,8 @@ from sim_backend.products import HeldLines, ProductCurrents
 from sim_backend.world import CellCurrents, World
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from sim_backend.products import ProductDrive
@@ -236,7 +238,7 @@ class ScriptedProduct:
         self._currents: NDArray[np.float64] = np.array(world.currents)
         world.currents = []
 
-    def vector(self, number: int, _: float) -> HeldLines:
+    def vector(self, number: int, _now: float, _look: Callable[[], None] | None = None) -> HeldLines:
         held = np.isin(number * self._inputs + np.arange(self._inputs), self._held)
         return HeldLines(held, np.zeros(len(self._currents[0]), np.bool_))
 

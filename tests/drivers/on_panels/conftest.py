@@ -68,7 +68,7 @@ class Wired:
     @property
     def smu(self) -> SourceMeter:
         """The driver, the envelope not between."""
-        smu = self.bench.instruments["smu"]
+        smu = self.bench.unlimited["smu"]
         assert isinstance(smu, SourceMeter)
         return smu
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from labctl.errors import EnvelopeError, LinkError, RefusedError, SettingError
-from labctl.instruments import Cell, PulseTrain, SourceSetup
+from labctl.instruments import Cell, PulseTrain, ReadScheme, SourceSetup, WriteScheme
 from sim_backend.smu_terminals import Operating
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ def test_the_envelope_is_kept_and_the_facts_pass_it(pulser: Wired) -> None:
     smu, envelope = pulser.bench.smu, pulser.bench.envelope
     assert smu.pulse_width_min == pulser.smu.pulse_width_min
     assert smu.supports_pulses
+    pulser.bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
     with pulser.bench.routed(CELL):
         for train in (
             PulseTrain(envelope.voltage * 1.01, 1e-3),

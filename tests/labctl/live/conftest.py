@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from labctl.store import RunWriter, make_run_folder, run_name, write_manifest
+from labctl.run_names import run_name
+from labctl.store import RunWriter, make_run_folder, write_manifest
 from labctl.units import Levels, Siemens
 
 if TYPE_CHECKING:

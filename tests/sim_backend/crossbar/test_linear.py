@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.linalg import lu_factor, lu_solve
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -85,10 +86,10 @@ class Nodal:
         potential = np.zeros(self.count, dtype=np.longdouble)
         potential[list(fixed)] = list(fixed.values())
         free = np.setdiff1d(np.arange(self.count), list(fixed))
-        inner = matrix[np.ix_(free, free)]
+        factors = lu_factor(matrix[np.ix_(free, free)].astype(float)) if len(free) else None
         for _ in range(4):
             left_over = (injected - matrix @ potential)[free]
-            potential[free] += np.linalg.solve(inner.astype(float), left_over.astype(float)) if len(free) else 0
+            potential[free] += 0 if factors is None else lu_solve(factors, left_over.astype(float))
         return self._outputs(conductance, potential)
 
     def _outputs(self, conductance: Array, potential: NDArray[np.longdouble]) -> Solution:

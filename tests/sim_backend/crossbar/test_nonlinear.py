@@ -226,6 +226,21 @@ def test_equal_sources_from_any_start(volts: float, rows: str) -> None:
     np.testing.assert_allclose(outputs(got), 0.0, atol=1e-17 + 1e-18 * abs(volts))
 
 
+@pytest.mark.parametrize("volts", [-1e-20, -1e-160, -1e-250, -1e-310, -5e-324])
+@pytest.mark.parametrize("segment", [0.0, 2.0])
+def test_next_to_no_voltage(segment: float, volts: float) -> None:
+    """Rectifying cells on floating lines: the power at a node is too small for any float."""
+    conductance = np.random.default_rng(1).uniform(2e-7, 5.9e-3, (4, 5))
+    left, bottom = np.full(4, INF), np.full(5, INF)
+    left[1] = bottom[2] = 1.0
+    net = Network(segment, segment, left, np.full(4, INF), np.full(5, INF), bottom)
+    got = solve_nonlinear(net, Cells(conductance, v0=0.34, reverse=1e-4), sources((4, 5), volts))
+    assert (np.abs(outputs(got)) <= 5.9e-3 * abs(volts)).all()
+    assert abs(got.left[1] - got.bottom[2]) <= 1e-32
+    potentials = np.concatenate([got.row_potential, got.column_potential])
+    assert ((potentials >= volts) & (potentials <= 0)).all()
+
+
 def test_a_law_that_would_overflow_beyond_the_sources_is_never_asked_there() -> None:
     """sinh(V / 1 mV): a first step from the unloaded lines leads far beyond 0.7 V, where it has no value."""
     shape = (6, 6)

@@ -134,7 +134,7 @@ def test_a_stuck_cell_stays_where_it_is_also_when_the_run_goes_on(tmp_path: Path
 
 def test_a_full_disk_is_said_and_what_was_recorded_is_there(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="disk is full; free some space") as ended:
-        begin(tmp_path, fault("disk-full", write=60, writes=1))
+        begin(tmp_path, fault("disk-full", write=40, writes=1))
     assert ended.value.exit_code == 3
     done = resume(folder_of(tmp_path), Watcher())
     assert done.passed

@@ -186,3 +186,14 @@ def test_what_fails_when_it_is_due_is_nothing_to_the_operation_under_way(clock: 
         one.every(0.1, fail)
         one.sleep(0.55)
         assert len(tried) == 5
+
+
+def test_who_works_longer_than_the_operation_lasts_hears_what_was_said_meanwhile(wall: Wall, watch: WatchClock) -> None:
+    """Else nobody would be heard until all is worked out, the panic button included."""
+    looked: list[float] = []
+    clock = PacedClock(7.0, wall, watch, guard, looked.append)
+    wall.time += 1.0
+    clock.sleep(0.0)
+    clock.sleep(0.25)
+    assert looked == [0.0, 0.0]
+    assert clock.now() == pytest.approx(7.25)

@@ -18,6 +18,7 @@ import serial
 
 from labctl.backend import BackendOptions
 from labctl.bench_file import load_bench
+from labctl.cli import main
 from labctl.engine import Watcher, run
 from labctl.errors import DieFileError
 from labctl.instruments import Cell, Pulse
@@ -192,14 +193,24 @@ def test_two_at_once_do_not_share_a_die(serve_twin: ServeTwin, tmp_path: Path) -
         (["--write-bench", "mine.toml"], ["mine.toml", "name another"]),
     ],
 )
-def test_bad_input(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+def test_bad_input(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: list[str],
+) -> None:
     (tmp_path / "mine.toml").write_text("[bench]\n", encoding="utf-8")
-    done = labctl(tmp_path, "twin", "serve", *arguments)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
+    (tmp_path / "mine.toml").chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["twin", "serve", *arguments])
+    out, err = capfd.readouterr()
+    assert ended.value.code == 2
+    assert err.count("\n") == 1
     for word in words:
-        assert word in done.stderr
-    assert done.stdout == ""
+        assert word in err
+    assert out == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml"]
 
 

@@ -38,6 +38,21 @@ def answer_to(served: ServedHere, *pieces: bytes) -> bytes:
         return b""
 
 
+def _write(path: Path, text: bytes) -> None:
+    """Write a file that its owner alone may read."""
+    path.write_bytes(text)
+    path.chmod(0o600)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes there")
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o602, 0o666])
+def test_a_file_that_other_users_can_get_at_is_refused(tmp_path: Path, mode: int) -> None:
+    _write(tmp_path / "token", TOKEN + b"\n")
+    (tmp_path / "token").chmod(mode)
+    with pytest.raises(InputError, match="chmod 600"):
+        load_token(tmp_path / "token")
+
+
 def test_a_file_that_is_not_there_is_made_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "token"
     token = load_token(path)
@@ -52,13 +67,13 @@ def test_a_file_that_is_not_there_is_made_for_its_owner_only(tmp_path: Path) -> 
     "text", [b"", b"\n", b"short\n", b"with a space in it\n", b"x" * 201, b"\xff" * 32, b"\0" * 32]
 )
 def test_a_file_without_a_token_is_refused(tmp_path: Path, text: bytes) -> None:
-    (tmp_path / "token").write_bytes(text)
+    _write(tmp_path / "token", text)
     with pytest.raises(InputError, match="its first line is no token"):
         load_token(tmp_path / "token")
 
 
 def test_a_file_with_a_token_of_one_s_own(tmp_path: Path) -> None:
-    (tmp_path / "token").write_bytes(TOKEN + b"\r\nand a remark\n")
+    _write(tmp_path / "token", TOKEN + b"\r\nand a remark\n")
     assert load_token(tmp_path / "token") == TOKEN
 
 

@@ -14,7 +14,7 @@ tests/sim_backend/test_products.py.
 | frame | COBS, header, CRC | wire.test_a_frame_survives_the_link golden.test_frames_encode_and_decode |
 | frame | a sender puts one 0x00 before its first frame | session.test_a_delimiter_stands_before_the_first_frame_of_a_link |
 | frame | empty pieces are ignored, bad ones dropped and counted | session.test_damaged_frames_are_dropped_in_silence_and_counted wire.test_what_is_no_frame_is_dropped_and_counted wire.test_each_bad_piece_counts_once_and_empty_ones_not_at_all |
-| frame | 14 to 16,400 bytes decoded | wire.test_the_longest_payload_fits_and_one_byte_more_does_not multiply.test_how_many_vectors_fit |
+| frame | 14 to 16,400 bytes decoded | wire.test_the_longest_payload_fits_and_one_byte_more_does_not multiply_arguments.test_how_many_vectors_fit |
 | frame | replies repeat opcode, sequence and session | session.test_some_operations_are_accepted_with_any_session_and_sequence |
 | frame | session 0 only outside a session | session.test_without_a_session_nothing_is_carried_out session.test_another_session_is_refused_and_uses_up_nothing |
 | 1 | HELLO: a nonce that is never 0 and never the previous one | session.test_a_session_is_never_0_and_never_the_last_one session.test_the_session_after_a_restart_is_none_of_those_before_it |
@@ -32,26 +32,26 @@ tests/sim_backend/test_products.py.
 | 4 | hosts: the same bytes up to three times, then a new session and the count | link.test_a_request_without_reply_is_sent_again_as_the_same_bytes lost.test_a_lost_list_is_settled_by_the_count lost.test_a_restart_leaves_a_list_in_doubt |
 | 5 | SESSION, SEQUENCE, BAD_OPCODE | checks.test_a_foreign_session_is_noticed_before_a_wrong_sequence checks.test_a_wrong_sequence_is_noticed_before_an_undefined_operation checks.test_operations_that_do_not_exist |
 | 5 | UNSUPPORTED before BAD_LENGTH | features.test_a_board_without_a_feature golden.test_the_board_holds_the_conversation |
-| 5 | BAD_LENGTH before arguments | checks.test_a_length_is_noticed_before_any_argument checks.test_half_a_head_is_of_a_wrong_length multiply.test_a_length_is_looked_at_first multiply.test_a_length_follows_the_direction features.test_lengths session.test_a_wrong_length_is_refused_outside_a_session_too |
-| 5 | scalar arguments, entry 0xFFFF | checks.test_scalar_arguments checks.test_scalars_are_looked_at_before_entries multiply.test_scalar_arguments features.test_lines |
-| 5 | then entry by entry | checks.test_entries checks.test_entries_are_looked_at_one_after_the_other multiply.test_entries_are_inputs_one_vector_after_the_other features.test_coefficients_that_no_reader_has |
+| 5 | BAD_LENGTH before arguments | checks.test_a_length_is_noticed_before_any_argument checks.test_half_a_head_is_of_a_wrong_length multiply_arguments.test_a_length_is_looked_at_first multiply_arguments.test_a_length_follows_the_direction features.test_lengths session.test_a_wrong_length_is_refused_outside_a_session_too |
+| 5 | scalar arguments, entry 0xFFFF | checks.test_scalar_arguments checks.test_scalars_are_looked_at_before_entries multiply_arguments.test_scalar_arguments features.test_lines |
+| 5 | then entry by entry | checks.test_entries checks.test_entries_are_looked_at_one_after_the_other multiply_arguments.test_entries_are_inputs_one_vector_after_the_other features.test_coefficients_that_no_reader_has |
 | 5 | CALIBRATION_KEY before the state | features.test_coefficients_that_no_reader_has |
-| 5 | then the 5 s, then the state | checks.test_entries_are_looked_at_before_the_run_is_timed checks.test_the_run_is_timed_before_the_state_is_looked_at multiply.test_scalars_before_entries_before_the_run_before_the_state |
-| 5 | 0 of anything, slots, reverse | checks.test_scalar_arguments checks.test_reverse_reads_are_positive multiply.test_scalar_arguments multiply.test_no_vector_is_out_of_range |
-| 5 | edges are inside | checks.test_the_edges_of_the_ranges_are_inside multiply.test_the_edges_are_inside |
+| 5 | then the 5 s, then the state | checks.test_entries_are_looked_at_before_the_run_is_timed checks.test_the_run_is_timed_before_the_state_is_looked_at multiply_arguments.test_scalars_before_entries_before_the_run_before_the_state |
+| 5 | 0 of anything, slots, reverse | checks.test_scalar_arguments checks.test_reverse_reads_are_positive multiply_arguments.test_scalar_arguments multiply_arguments.test_no_vector_is_out_of_range |
+| 5 | edges are inside | checks.test_the_edges_of_the_ranges_are_inside multiply_arguments.test_the_edges_are_inside |
 | 5 | nothing was done | checks.test_a_refused_list_does_nothing states.test_a_refused_request_leaves_the_port_as_it_is |
 | 6 | SAFE: port open, third, ground | states.test_safe_opens_the_port_from_any_state states.test_schemes_and_compliance_are_used_and_reset |
 | 6 | CLEAR | states.test_clear_leads_from_safe_to_idle_and_changes_nothing_elsewhere time.test_a_trip_stays_until_it_is_cleared |
 | 6 | while the cause of a trip lasts: TRIPPED | trips.test_clear_does_not_leave_safe_while_the_cause_lasts trips.test_a_hot_board_trips_and_cools_down |
 | 6 | ARM | states.test_arming_and_disarming states.test_a_watchdog_of_0_does_not_leave_safe time.test_a_longer_period_takes_the_place_of_a_shorter_one |
 | 6 | what needs which state, what works always | states.test_what_is_refused_in_safe states.test_what_is_refused_in_idle states.test_nothing_is_refused_when_armed |
-| 6 | products: the read limit, floor included | multiply.test_scalar_arguments multiply.test_entries_are_inputs_one_vector_after_the_other |
+| 6 | products: the read limit, floor included | multiply_arguments.test_scalar_arguments multiply_arguments.test_entries_are_inputs_one_vector_after_the_other |
 | 6 | READ, PULSE, PULSE_READ and MULTIPLY open the port first | states.test_reading_and_pulsing_open_the_port_first multiply.test_it_opens_the_port_first |
 | 7 | what restarts the watchdog | time.test_requests_that_are_carried_out_restart_the_watchdog time.test_a_repeat_of_one_that_was_carried_out_restarts_it |
 | 7 | what does not | time.test_refused_requests_do_not_restart_it time.test_a_repeat_of_a_refused_request_does_not_restart_it time.test_requests_outside_the_session_do_not_restart_it time.test_a_hello_does_not_restart_it time.test_a_wrong_session_or_sequence_does_not_restart_it |
 | 7 | it stands still while a request runs | time.test_it_stands_still_while_a_request_runs multiply.test_the_watchdog_stands_still_meanwhile |
 | 7 | when the period passes: SAFE, trip WATCHDOG | time.test_the_watchdog_bites_on_time |
-| 7 | over 5 s: RANGE | checks.test_runs_last_five_seconds_at_most checks.test_a_long_read_is_timed_too multiply.test_a_run_lasts_five_seconds_at_most |
+| 7 | over 5 s: RANGE | checks.test_runs_last_five_seconds_at_most checks.test_a_long_read_is_timed_too multiply_arguments.test_a_run_lasts_five_seconds_at_most |
 | 7 | SAFE is obeyed on arrival | interruptions.test_safe_breaks_a_list_off_before_the_next_pulse interruptions.test_safe_breaks_a_read_off interruptions.test_safe_breaks_a_pulse_read_off_and_keeps_what_was_read multiply.test_safe_breaks_it_off_within_a_millisecond features.test_a_self_test_takes_its_time_and_is_broken_off_by_safe |
 | 7 | and answered in order; others wait | interruptions.test_others_wait_while_a_list_runs_and_are_answered_in_order interruptions.test_safe_that_came_while_others_waited_is_obeyed_in_its_turn_again |
 | 7 | served: real time, watchdog on the wall | loop.test_operations_take_their_time loop.test_operations_take_none_when_it_hurries loop.test_the_watchdog_bites_on_the_wall_when_nobody_talks |
@@ -60,12 +60,12 @@ tests/sim_backend/test_products.py.
 | 9 | slots of pulses | time.test_a_pulse_takes_its_slot |
 | 9 | cells of one row are converted together | time.test_a_read_takes_its_groups |
 | 9 | voltages are rounded to the grid | runs.test_voltages_are_rounded_to_the_converters_grids multiply.test_amplitudes multiply.test_widths |
-| 9 | times of READ, PULSE_READ and MULTIPLY | time.test_a_read_takes_its_groups time.test_each_entry_of_a_pulse_read_is_converted_alone multiply.test_a_vector_takes_its_slots |
+| 9 | times of READ, PULSE_READ and MULTIPLY | time.test_a_read_takes_its_groups time.test_each_entry_of_a_pulse_read_is_converted_alone multiply_arguments.test_a_vector_takes_its_slots |
 | operations | every layout, every reply, every error | golden.test_every_operation_and_every_error_is_there golden.test_the_board_holds_the_conversation |
 | operations | result flags: saturated, in compliance | multiply.test_what_the_largest_range_does_not_hold_is_saturated runs.test_a_clamped_line_is_flagged runs.test_a_clamped_pulse_is_flagged_with_its_reading multiply.test_a_line_at_its_limit_is_held_and_flags_its_vector multiply.test_an_output_at_its_limit_is_held_and_flagged_alone |
 | operations | COMPLIANCE: clamp or trip, survives SAFE and HELLO | states.test_schemes_and_compliance_are_used_and_reset runs.test_a_read_can_trip runs.test_a_pulse_can_trip multiply.test_a_product_can_trip multiply.test_an_output_that_trips_is_no_entrys_fault |
 | operations | ROUTE and UNROUTE | states.test_the_port_opens_and_closes places.test_routes |
-| operations | MULTIPLY: coding, direction, floor, slot, limits | multiply.test_amplitudes multiply.test_widths multiply.test_how_many_vectors_fit world.test_amplitudes_are_the_crossbars world.test_widths_are_the_crossbars |
+| operations | MULTIPLY: coding, direction, floor, slot, limits | multiply.test_amplitudes multiply.test_widths multiply_arguments.test_how_many_vectors_fit world.test_amplitudes_are_the_crossbars world.test_widths_are_the_crossbars |
 | operations | TEMPERATURE and SELFTEST | features.test_the_temperature_is_that_of_status features.test_a_board_passes_its_own_tests |
 | operations | calibration: order, identity, lines | features.test_what_is_written_is_read_back features.test_lines |
 | operations | results are corrected with the stored coefficients | features.test_results_are_corrected features.test_coefficients_survive_safe_hello_and_the_power |

@@ -7,146 +7,24 @@ numbers, texts. What is looked at is what arrives at the virtual front panels, a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labctl import feature_messages, messages
-from labctl.backend import BackendOptions
-from labctl.bench import Bench
-from labctl.bench_file import DEFAULT_BENCH, read_bench
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.errors import EnvelopeError, EquipmentError, InputError
 from labctl.instruments import Cell, ComplianceAction, Pulse, PulseTrain, ReadScheme, SourceSetup, WriteScheme
-from labctl.limits import Envelope
-from labctl.wire import FrameReader, Kind, Opcode
-from sim_backend.backend import TwinBackend
-from sim_backend.panels import board_facts as facts
-from sim_backend.panels.probe_board import ProbeBoardPanel
-from sim_backend.smu_terminals import SmuTerminals
-from sim_backend.world import World
 
-SMUS = {"keithley-2450": "2450", "keithley-2400": "2400", "keithley-2600": "26", "keysight-b2900": "B29"}
+if TYPE_CHECKING:
+    from labctl.bench import Bench
+    from tests.labctl.envelope.conftest import Seen, Watch
+
 ROWS, COLUMNS = 4, 5
-PACKAGED = (
-    DEFAULT_BENCH.read_text(encoding="utf-8")
-    .replace("rows = 64", f"rows = {ROWS}")
-    .replace("columns = 64", f"columns = {COLUMNS}")
-    .replace('front_end = "board"', 'front_end = "ideal"')
-)
-CROOKED = (
-    PACKAGED.replace('"1.3 V"', '"1.2345678 V"')
-    .replace('"0.25 V"', '"0.2345678 V"')
-    .replace('"15 mA"', '"14.2345678 mA"')
-    .replace('"250 mA"', '"200.12345678 mA"')
-    .replace('"10 ms"', '"12345.6789 ns"')
-)
-"""No limit of it lies on any instrument's grid."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """What reached the instruments: the largest of each kind, and how many requests there were."""
-
-    envelope: Envelope
-    requests: int = 0
-    largest: dict[str, float] = field(default_factory=dict[str, float])
-    problems: list[str] = field(default_factory=list[str])
-
-    def look(self, limit: str, value: float, what: str) -> None:
-        self.requests += 1
-        self.largest[what] = max(self.largest.get(what, 0.0), abs(value))
-        if not abs(value) <= getattr(self.envelope, limit):
-            self.problems.append(f"{what}: {value!r} is beyond {limit}")
-
-    def frame(self, opcode: int, payload: bytes) -> None:
-        """Judge a request by its bytes."""
-        match opcode:
-            case Opcode.READ:
-                self._read(messages.unpack_read(payload).voltage)
-            case Opcode.PULSE:
-                self._entries(messages.unpack_entries(payload))
-            case Opcode.PULSE_READ:
-                request = messages.unpack_pulse_read(payload)
-                self._read(request.voltage)
-                self._entries(request.entries)
-            case Opcode.MULTIPLY:
-                self._product(feature_messages.unpack_multiply(payload, ROWS, COLUMNS))
-            case Opcode.COMPLIANCE:
-                self.look("line_current", messages.unpack_compliance(payload)[0], "COMPLIANCE")
-            case _:
-                pass
-
-    def _read(self, microvolts: int) -> None:
-        self.look("read_voltage", microvolts / 1e6, "a read's bytes")
-        self.look("read_voltage", facts.on_grid(microvolts, facts.READ_STEP), "a read on the grid")
-
-    def _entries(self, entries: messages.Entries) -> None:
-        for microvolts, width, count in zip(
-            entries.amplitude.tolist(), entries.width.tolist(), entries.count.tolist(), strict=True
-        ):
-            self.look("voltage", microvolts / 1e6, "a pulse's bytes")
-            self.look("voltage", facts.on_grid(microvolts, facts.WRITE_STEP), "a pulse on the grid")
-            self.look("pulse_width", width / 1e9, "a width's bytes")
-            self.look("pulses_per_cell", count, "a count's bytes")
-
-    def _product(self, request: feature_messages.MultiplyRequest) -> None:
-        levels = [request.floor, request.floor + request.voltage]
-        if request.coding == Coding.AMPLITUDE:
-            levels += (request.floor + request.values).tolist()
-        for level in levels:
-            self._read(level)
-
-
-@contextmanager
-def watched(text: str, monkeypatch: pytest.MonkeyPatch) -> Generator[tuple[Bench, Seen]]:
-    """Bring a bench up and watch what reaches its panels and its die."""
-    file = read_bench(text, "bench.toml")
-    seen = Seen(Bench.envelope_of(file))
-    connection, drive = ProbeBoardPanel.connection, SmuTerminals.drive
-    pulse_cell, read_cells = World.pulse_cell, World.read_cells
-
-    def hear_board(panel: Any, deliver: Any) -> Any:
-        link: Any = connection(panel, deliver)
-        frames, receive = FrameReader(Kind.REQUEST), link.receive
-
-        def hear(data: bytes, end: bool = False, /) -> None:
-            for frame in frames.feed(data):
-                seen.frame(frame.opcode, frame.payload)
-            receive(data, end)
-
-        link.receive = hear
-        return link
-
-    def hear_smu(terminals: SmuTerminals, voltage: float, limit: float) -> None:
-        seen.look("voltage", voltage, "a level")
-        seen.look("cell_current", limit, "a level's current limit")
-        drive(terminals, voltage, limit)
-
-    def hear_pulse(world: World, row: int, column: int, amplitude: float, train: Any, *rest: Any) -> bool:
-        seen.look("voltage", amplitude, "a pulse at the die")
-        seen.look("pulse_width", train.width, "a width at the die")
-        return pulse_cell(world, row, column, amplitude, train, *rest)
-
-    def hear_read(world: World, rows: Any, columns: Any, voltage: float, *rest: Any) -> Any:
-        seen.look("read_voltage", voltage, "a read at the die")
-        return read_cells(world, rows, columns, voltage, *rest)
-
-    monkeypatch.setattr(ProbeBoardPanel, "connection", hear_board)
-    monkeypatch.setattr(SmuTerminals, "drive", hear_smu)
-    monkeypatch.setattr(World, "pulse_cell", hear_pulse)
-    monkeypatch.setattr(World, "read_cells", hear_read)
-    with closing(TwinBackend(file, BackendOptions())) as backend, closing(Bench(file, backend)) as bench:
-        bench.identify()
-        bench.bring_up()
-        yield bench, seen
-        assert bench.bring_down() == []
 
 
 def slips(*values: float) -> st.SearchStrategy[Any]:
@@ -187,7 +65,7 @@ SETUPS = st.builds(
     voltage=READ_VOLTAGES,
 )
 
-Ask = Callable[[Bench], object]
+Ask = Callable[["Bench"], object]
 
 
 @st.composite
@@ -230,9 +108,9 @@ BOARD_REQUESTS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("text", [PACKAGED, CROOKED], ids=["packaged", "crooked"])
-def test_no_request_to_a_board_leaves_the_envelope(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with watched(text, monkeypatch) as (bench, seen):
+@pytest.mark.parametrize("name", ["packaged", "crooked"])
+def test_no_request_to_a_board_leaves_the_envelope(name: str, watch: Watch) -> None:
+    with watch.up(getattr(watch, name)) as (bench, seen):
 
         @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
         @given(BOARD_REQUESTS)
@@ -246,16 +124,16 @@ def test_no_request_to_a_board_leaves_the_envelope(text: str, monkeypatch: pytes
         assert seen.requests > 150
 
 
-def configures(voltage: Any, limit: Any) -> Ask:
-    return lambda bench: bench.smu.configure(SourceSetup(voltage, limit, current_range=1e-3, nplc=0.01))
+def configures(voltage: Any, limit: Any, nplc: Any) -> Ask:
+    return lambda bench: bench.smu.configure(SourceSetup(voltage, limit, current_range=1e-3, nplc=nplc))
 
 
 def sources(level: Any) -> Ask:
     return lambda bench: bench.smu.source(level)
 
 
-def sweeps(levels: Any) -> Ask:
-    return lambda bench: bench.smu.sweep(levels)
+def sweeps(levels: Any, delay: Any) -> Ask:
+    return lambda bench: bench.smu.sweep(levels, delay)
 
 
 def trains(level: Any, base: Any, width: Any, count: Any) -> Ask:
@@ -266,45 +144,47 @@ def switches() -> Ask:
     return lambda bench: bench.smu.output_on()
 
 
+def waits(duration: float) -> Ask:
+    return lambda bench: bench.wait(duration)
+
+
 SMU_REQUESTS = st.one_of(
-    st.builds(configures, VOLTAGES, slips(15e-3, 1e-3, 14.2345678e-3)),
+    st.builds(configures, VOLTAGES, slips(15e-3, 1e-3, 14.2345678e-3), st.sampled_from([0.01, 0.1])),
+    st.builds(sources, READ_VOLTAGES),
     st.builds(sources, VOLTAGES),
-    st.builds(sweeps, st.lists(VOLTAGES, max_size=3)),
+    st.builds(sweeps, st.lists(VOLTAGES, max_size=3), st.just(0.0)),
+    st.builds(sweeps, st.lists(st.sampled_from([0.1, 1.1, 1.2]), max_size=4), slips(1e-3)),
     st.builds(trains, VOLTAGES, slips(0.1, 1.3), slips(1e-3, 10e-3), st.sampled_from([1, 2, 1.5, -1, None])),
     st.builds(switches),
     st.builds(switches),
+    st.builds(waits, st.sampled_from([0.5, 2.0])),
 )
 
 
-@pytest.mark.parametrize("driver", SMUS)
-def test_no_request_to_an_smu_leaves_the_envelope(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = CROOKED.replace("12345.6789 ns", "9.8765432198 ms").replace('"keithley-2450"', f'"{driver}"')
-    text = text.replace('"2450"', f'"{SMUS[driver]}"')
-    with watched(text, monkeypatch) as (bench, seen), bench.routed(Cell(1, 2)) as smu:
+def test_no_request_to_an_smu_leaves_the_envelope(driver: str, watch: Watch) -> None:
+    with watch.up(watch.with_smu(watch.crooked, driver)) as (bench, seen):
+        bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
+        with bench.routed(Cell(1, 2)) as smu:
 
-        @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
-        @given(st.lists(SMU_REQUESTS, min_size=2, max_size=4))
-        def ask(requests: list[Ask]) -> None:
-            bench.heartbeat.touch()
-            smu.configure(SourceSetup(1.2345678, 1e-3, current_range=1e-3, nplc=0.01))
-            smu.output_on()
-            smu.source(1.2345678)
-            for request in requests:
-                with suppress(InputError, EquipmentError):
-                    request(bench)
-            assert seen.problems == []
+            @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+            @given(st.lists(SMU_REQUESTS, min_size=2, max_size=4))
+            def ask(requests: list[Ask]) -> None:
+                bench.heartbeat.touch()
+                smu.configure(SourceSetup(1.2345678, 1e-3, current_range=1e-3, nplc=0.01))
+                smu.output_on()
+                smu.source(0.2345678)
+                smu.sweep([1.2345678])
+                for request in requests:
+                    with suppress(InputError, EquipmentError):
+                        request(bench)
+                assert seen.problems == []
 
-        ask()
+            ask()
         assert 1.2 < seen.largest["a level"] <= 1.23455, "1.2345678 V lies between two steps of some instruments"
+        assert 1e-4 < seen.largest["how long a level writes"] <= 9.8765432198e-3
 
 
 # --- what the properties may not notice ---
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bench, Seen]]:
-    with watched(PACKAGED, monkeypatch) as found:
-        yield found
 
 
 def test_the_very_edge_is_put_out_and_not_a_step_beyond(bench: tuple[Bench, Seen]) -> None:

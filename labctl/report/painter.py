@@ -1,0 +1,215 @@
+"""Draws the marks of one panel into a pair of matplotlib's axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from labctl.escaped import escaped
+from labctl.figure import Band, Bars, Curve, Map
+from labctl.report.palette import COLOURS, DASHES, DIVERGING, MARKERS
+from labctl.report.scales import value_scale
+from labctl.report.thinning import dots, line_points, lonely
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from labctl.figure import Panel
+    from labctl.report.palette import Palette
+    from labctl.report.scales import Scale
+
+_RASTER_FROM = 3000
+"""Marks of a curve from which on a PDF keeps them as a picture: it stays small, and opens at once."""
+_TICKS = 6
+"""Numbers along a horizontal axis that do not touch each other."""
+_FEW_ERRORS = 100
+"""Points with an error bar each; a line of more has a band."""
+_LONGEST_LABEL = 60
+
+
+class Painter:
+    """Draws one panel.
+
+    Args:
+        axes: where.
+        palette: its colours.
+        x: the horizontal scale.
+        y: the vertical scale.
+    """
+
+    def __init__(self, axes: Axes, palette: Palette, x: Scale, y: Scale) -> None:
+        self._axes = axes
+        self._palette = palette
+        self._x = x
+        self._y = y
+        self._curves = 0
+        self._dashes = 0
+        self._fills = 0
+
+    def paint(self, panel: Panel, like: Sequence[Panel]) -> None:
+        """Draw everything that stands in `panel`, in the colours of the values of all `like` it."""
+        for mark in panel.marks:
+            match mark:
+                case Curve():
+                    self._curve(mark)
+                case Band():
+                    self._band(mark)
+                case Bars():
+                    self._bars(mark)
+                case Map():
+                    self._map(mark, [panel, *like])
+        has_map = any(isinstance(mark, Map) for mark in panel.marks)
+        self._finish(has_map)
+
+    def _finish(self, has_map: bool) -> None:
+        axes, x, y = self._axes, self._x, self._y
+        axes.set_xlabel(escaped(x.label))
+        axes.set_ylabel(escaped(y.label))
+        if has_map:
+            axes.grid(visible=False)
+            axes.set_facecolor(self._palette.quiet)  # of cells without a value
+            axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+            axes.yaxis.set_major_locator(MaxNLocator(7, integer=True))
+            return
+        if x.log:
+            axes.set_xscale("log")
+            _log_ticks(axes, x, "x")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(_TICKS, steps=[1, 2, 5, 10]))
+        if y.log:
+            axes.set_yscale("log")
+            _log_ticks(axes, y, "y")
+        axes.set_xlim(x.low, x.high)
+        axes.set_ylim(y.low, y.high)
+
+    def _curve(self, curve: Curve) -> None:
+        if curve.style == "dashed":
+            dash = DASHES[self._dashes % len(DASHES)]
+            colours = (self._palette.ink, self._palette.quiet, *self._palette.curves[::-1])
+            colour = colours[self._dashes % len(colours)]
+            self._dashes += 1
+            self._line(curve, colour, dash, 1.3)
+            return
+        colour = self._palette.curves[self._curves % len(self._palette.curves)]
+        marker = MARKERS[self._curves % len(MARKERS)]
+        self._curves += 1
+        if curve.error is not None:
+            self._errors(curve, curve.error, colour)
+        if curve.style == "points":
+            self._dots(curve, colour, marker, curve.label)
+        else:
+            self._line(curve, colour, "-", 1.4)
+            if curve.style == "line and points":
+                self._dots(curve, colour, marker, "")
+
+    def _line(self, curve: Curve, colour: str, dash: str | tuple[object, ...], width: float) -> None:
+        x, y = self._x.apply(curve.x), self._y.apply(curve.y)
+        kept = line_points(x, y)
+        x, y = x[kept], y[kept]
+        raster = kept.size > _RASTER_FROM
+        self._axes.plot(
+            x, y, color=colour, linestyle=dash, linewidth=width, label=_named(curve.label), rasterized=raster
+        )
+        alone = lonely(np.where(np.isnan(x), np.nan, y))
+        if alone.size and curve.style != "dashed":
+            self._axes.plot(x[alone], y[alone], color=colour, linestyle="none", marker="o", markersize=2.5)
+
+    def _dots(self, curve: Curve, colour: str, marker: str, label: str) -> None:
+        x, y = self._x.apply(curve.x), self._y.apply(curve.y)
+        kept = dots(_share(x, self._x), _share(y, self._y))
+        count = kept.size
+        size = 4.5 if count <= 60 else 2.8 if count <= 600 else 1.6
+        self._axes.plot(
+            x[kept],
+            y[kept],
+            color=colour,
+            linestyle="none",
+            marker=marker if count <= 600 else "o",
+            markersize=size,
+            markeredgewidth=0,
+            alpha=1.0 if count <= 600 else 0.55,
+            label=_named(label),
+            rasterized=count > _RASTER_FROM,
+        )
+
+    def _errors(self, curve: Curve, error: NDArray[np.float64], colour: str) -> None:
+        x = self._x.apply(curve.x)
+        low, high = self._floored(curve.y - error), self._y.apply(curve.y + error)
+        if curve.style != "points" and x.size > _FEW_ERRORS:
+            kept = np.union1d(line_points(x, low), line_points(x, high))
+            self._axes.fill_between(x[kept], low[kept], high[kept], color=colour, alpha=0.25, linewidth=0)
+            return
+        kept = line_points(x, high)
+        self._axes.vlines(x[kept], low[kept], high[kept], color=colour, linewidth=0.9, alpha=0.7)
+
+    def _band(self, band: Band) -> None:
+        x, low, high = self._x.apply(band.x), self._floored(band.low), self._y.apply(band.high)
+        kept = np.union1d(line_points(x, low), line_points(x, high))
+        # Bands stand behind curves, in colours of their own that start from the other end.
+        colours = (self._palette.quiet, *self._palette.curves[::-1])
+        colour = colours[self._fills % len(colours)]
+        self._fills += 1
+        self._axes.fill_between(
+            x[kept], low[kept], high[kept], color=colour, alpha=0.25, linewidth=0, label=_named(band.label), zorder=0.8
+        )
+
+    def _bars(self, bars: Bars) -> None:
+        colour = self._palette.curves[self._curves % len(self._palette.curves)]
+        self._curves += 1
+        self._axes.stairs(
+            np.nan_to_num(self._y.apply(bars.counts), nan=self._y.low),
+            self._x.apply(bars.edges),
+            baseline=self._y.low if self._y.log else 0.0,
+            fill=True,
+            color=colour,
+            alpha=0.75,
+            label=_named(bars.label),
+        )
+
+    def _map(self, drawn: Map, panels: Sequence[Panel]) -> None:
+        scale = value_scale(panels, drawn)
+        rows, columns = drawn.values.shape
+        image = self._axes.imshow(
+            np.ma.masked_invalid(drawn.values * scale.factor),
+            cmap=DIVERGING if drawn.diverging else COLOURS,
+            vmin=scale.low,
+            vmax=scale.high,
+            extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
+            interpolation="nearest",
+            aspect="equal" if 0.25 <= rows / columns <= 4 else "auto",
+        )
+        bar = self._axes.figure.colorbar(image, ax=self._axes, shrink=min(1.0, max(0.4, 1.2 * rows / columns)))
+        bar.set_label(escaped(scale.label))
+
+    def _floored(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the lower edge of an area: on a logarithmic axis what is not positive ends at the axis."""
+        if not self._y.log:
+            return self._y.apply(values)
+        return np.where(values > 0, self._y.apply(values), np.where(np.isnan(values), np.nan, self._y.low))
+
+
+def _log_ticks(axes: Axes, scale: Scale, side: str) -> None:
+    """Label decades, and where there are hardly any, what lies between them."""
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    decades = np.log10(scale.high / scale.low)
+    between = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=between, numticks=7))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: scale.tick(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _share(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
+    """Return where values lie along an axis, 0 to 1."""
+    if scale.log:
+        return np.log(values / scale.low) / np.log(scale.high / scale.low)
+    return (values - scale.low) / (scale.high - scale.low)
+
+
+def _named(label: str) -> str:
+    """Return a label as the legend takes it: one that begins with an underscore would be left out."""
+    return escaped(label, _LONGEST_LABEL).lstrip("_")

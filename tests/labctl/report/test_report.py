@@ -1,0 +1,352 @@
+"""`labctl report` and `labctl show`, on runs that ended well, badly, or not at all."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labctl.cli import main
+from labctl.figure import Axis, Figure, Panel, curve
+from labctl.protocol import Protocol
+from labctl.report.palette import DARK, LIGHT, Palette
+
+pytest.importorskip("matplotlib")
+
+PNG = {palette: b"\x89PNG\r\n\x1a\n" + name for palette, name in ((LIGHT, b"light"), (DARK, b"dark"))}
+VOID = {"meta", "img", "br", "hr", "link"}
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e&"
+
+
+class Page(HTMLParser):
+    """Reads a page, and fails on markup that is not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def pictures(self) -> list[bytes]:
+        """Return what is embedded, in the order of the page."""
+        sources = [values["src"] or "" for tag, values in self.tags if tag == "img"]
+        assert all(source.startswith("data:image/png;base64,") for source in sources)
+        return [base64.b64decode(source.partition(",")[2]) for source in sources]
+
+
+@dataclasses.dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def labctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Done(int(ended.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw at once, where it is not the drawing that is tested."""
+    if "drawn" in request.fixturenames:
+        return
+
+    def render(figure: Figure, palette: Palette, kinds: Sequence[str], *rest: object) -> dict[str, bytes]:
+        return {kind: PNG[palette] if kind == "png" else b"%PDF" for kind in kinds}
+
+    monkeypatch.setattr("labctl.report.drawing.render", render)
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Let matplotlib draw."""
+
+
+def page_of(done: Done) -> Page:
+    assert done.code == 0, done.err
+    return Page(Path(done.json["page"]).read_text(encoding="utf-8"))
+
+
+def test_a_page_says_what_the_run_was_and_came_to(labctl: Any, slope: Any, make_run: Any) -> None:
+    folder = make_run("finished", 5, {"height": "1.1 V"}, note="first light", seed=7, log=["a cable was moved"])
+    page = page_of(labctl("report", "--json"))
+    for words in (
+        "slope", "a line that rises", folder.name, "finished, did not pass", "first light",
+        "top 4 mS at least 2 mS met", "share 1 at most 0.5 NOT MET", "points 5",
+        "height 1.1 V set", "points 5 default How many there are.", "quick no default",
+        "KEITHLEY 2450 0123 1.7", "TCPIP0::192.168.1.50::5025::SOCKET", "die id W12-D3", "twin device ru-azo", "seed 7",
+        "voltage 1.3 V", "cell current 15 mA", "pulse width 10 ms",
+        "operator Ada", "protocol from a test 1.0", "labctl 0.1.0", "python 3.",
+        "steps 5 of 5", "bench time 5 s", "wall time 250 ms", "2026-08-01 12:00:00 UTC", "a cable was moved",
+    ):  # fmt: skip
+        assert words in page.text
+
+
+def test_figures_are_pictures_in_the_page_and_files_beside_it(
+    drawn: None, labctl: Any, slope: Any, make_run: Any
+) -> None:
+    folder = make_run()
+    done = labctl("report", folder, "--json")
+    light, dark = page_of(done).pictures()
+    assert light != dark
+    figures = [Path(name) for name in done.json["figures"]]
+    assert [(figure.name, figure.parent) for figure in figures] == [
+        ("figure.png", folder / "report"),
+        ("figure.pdf", folder / "report"),
+    ]
+    assert figures[0].read_bytes() == light
+    assert figures[1].read_bytes().startswith(b"%PDF")
+    assert len(light) > 10_000
+    assert sorted(path.name for path in (folder / "report").iterdir()) == ["figure.pdf", "figure.png", "report.html"]
+
+
+def test_the_page_loads_nothing_and_is_light_dark_and_on_paper(labctl: Any, slope: Any, make_run: Any) -> None:
+    make_run()
+    done = labctl("report", "--json")
+    page, text = page_of(done), Path(done.json["page"]).read_text(encoding="utf-8")
+    bare = re.sub(r"data:image/png;base64,[^\"]*", "", text)
+    assert not re.search(r"https?:|//|url\(|@import", bare)
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "form", "a"}
+    policies = [values["content"] for _, values in page.tags if values.get("http-equiv")]
+    assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+    assert [values["class"] for tag, values in page.tags if tag == "img"] == ["light", "dark"]
+    assert all(values["alt"] for tag, values in page.tags if tag == "img")
+
+
+@pytest.mark.parametrize("end", ["finished", "failed"])
+def test_what_people_and_instruments_say_is_text(labctl: Any, slope: Any, make_run: Any, end: str) -> None:
+    make_run(end, note=HOSTILE, model=HOSTILE, log=[HOSTILE])
+    done = labctl("report", "--json")
+    page, text = page_of(done), Path(done.json["page"]).read_text(encoding="utf-8")
+    assert not {"script", "b"} & {tag for tag, _ in page.tags}
+    assert page.text.count("<script>alert(1)</script>\\x1b[31m\\u202e&") >= 3
+    assert not {"\x1b", "\u202e"} & set(text)
+    shown = labctl("show")
+    assert shown.code == 0
+    assert not {"\x1b", "\u202e"} & set(shown.out)
+    assert shown.out.count("<script>") >= 3
+
+
+@pytest.mark.parametrize(("end", "word"), [("running", "died"), ("stopped", "stopped"), ("failed", "failed")])
+def test_a_run_that_ended_early_shows_what_it_left(labctl: Any, slope: Any, make_run: Any, end: str, word: str) -> None:
+    make_run(end, 3)
+    page = page_of(labctl("report", "--json"))
+    assert word in page.text
+    assert "steps 3 of 5" in page.text
+    assert "top 2 mS at least 2 mS met" in page.text
+    assert "the summary is of the records that are there" in page.text
+    assert len(page.pictures()) == 2
+    shown = labctl("show", "--json").json
+    assert (shown["state"], shown["passed"], shown["steps"]) == (word, None, 3)
+    assert [criterion["met"] for criterion in shown["criteria"]] == [True, False]
+
+
+def test_a_run_that_is_under_way_runs(labctl: Any, slope: Any, make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_work(folder: Path) -> bool:
+        return True
+
+    make_run("running", 2)
+    monkeypatch.setattr("labctl.report.facts.is_alive", at_work)
+    assert labctl("show", "--json").json["state"] == "running"
+    assert "running" in page_of(labctl("report", "--json")).text
+
+
+def test_a_run_without_a_record_has_no_figure(labctl: Any, slope: Any, make_run: Any) -> None:
+    make_run("failed", 0)
+    page = page_of(labctl("report", "--json"))
+    assert "there are no records yet" in page.text
+    assert page.pictures() == []
+
+
+def test_a_protocol_that_is_not_installed_is_named(labctl: Any, make_run: Any) -> None:
+    make_run(protocol="stranger")
+    page = page_of(labctl("report", "--json"))
+    assert "unknown protocol 'stranger'" in page.text
+    assert page.pictures() == []
+    assert "top 4 mS at least 2 mS met" in page.text  # as the run wrote it down
+    assert "unknown protocol 'stranger'" in labctl("show").out
+
+
+def test_a_protocol_of_another_version_is_not_asked(
+    labctl: Any, slope: Protocol[Any, Any], offer: Any, make_run: Any
+) -> None:
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Other:
+        time: float
+
+    make_run()
+    offer(dataclasses.replace(slope, record=Other))
+    assert "written by another version of Other" in page_of(labctl("report", "--json")).text
+
+
+def test_a_figure_that_fails_does_not_take_the_page_with_it(
+    labctl: Any, slope: Protocol[Any, Any], offer: Any, make_run: Any
+) -> None:
+    def broken(*arguments: Any) -> Any:
+        raise ZeroDivisionError("nobody thought of this")
+
+    make_run()
+    offer(dataclasses.replace(slope, figure=broken))
+    page = page_of(labctl("report", "--json"))
+    assert "ZeroDivisionError: nobody thought of this" in page.text
+    offer(dataclasses.replace(slope, figure=None))
+    assert "slope has no figure" in page_of(labctl("report", "--json")).text
+
+
+def test_two_runs_stand_side_by_side(labctl: Any, slope: Any, make_run: Any) -> None:
+    one = make_run("finished", 5, seed=1)
+    other = make_run("stopped", 2, {"height": "1.2 V", "points": "8"}, seed=1)
+    done = labctl("report", one, other, "--json")
+    page = page_of(done)
+    assert "height 900 mV 1.2 V" in page.text
+    assert "points 5 8" in page.text
+    assert "top at least 2 mS 4 mS (met) 1 mS (NOT MET)" in page.text
+    assert "seed 1 " in page.text
+    assert len(page.pictures()) == 4
+    place = one / "report" / "with_00000001"
+    assert Path(done.json["page"]) == place / "report.html"
+    assert len(done.json["figures"]) == 4
+    assert not (one / "report" / "report.html").exists()
+
+
+def test_it_prints_where_the_files_are(labctl: Any, slope: Any, make_run: Any) -> None:
+    make_run()
+    done = labctl("report", "--json").json
+    assert labctl("report").out.splitlines() == [done["page"], *done["figures"]]
+
+
+def test_a_figure_that_makes_no_picture_leaves_a_remark(
+    drawn: None, labctl: Any, slope: Protocol[Any, Any], offer: Any, make_run: Any
+) -> None:
+    def crooked(*arguments: Any) -> Figure:
+        return Figure("crooked", (Panel("p", Axis("x"), Axis("y"), (curve([1, 2, 3], [1, 2]),)),))
+
+    make_run()
+    offer(dataclasses.replace(slope, figure=crooked))
+    page = page_of(labctl("report", "--json"))
+    assert "the figure cannot be drawn: Curve '' has parts of shapes (3,), (2,)" in page.text
+    assert page.pictures() == []
+
+
+def test_out_takes_the_files(labctl: Any, slope: Any, make_run: Any, tmp_path: Path) -> None:
+    folder = make_run()
+    done = labctl("report", "--out", "there/it goes", "--json")
+    assert Path(done.json["page"]) == tmp_path / "there" / "it goes" / "report.html"
+    assert not (folder / "report").exists()
+
+
+def test_what_cannot_be_is_refused(labctl: Any, slope: Any, make_run: Any, tmp_path: Path) -> None:
+    folder = make_run()
+    (tmp_path / "file").write_text("")
+    for arguments, words in (
+        (("report", folder, folder), "named twice"),
+        (("report", "nothing"), "there is no run"),
+        (("show", "nothing"), "there is no run"),
+        (("report", "--out", tmp_path / "file"), "no folder"),
+        (("report", *[make_run() for _ in range(7)]), "at most 6"),
+    ):
+        done = labctl(*arguments)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert words in done.err
+
+
+def test_a_place_that_cannot_be_written_is_named(labctl: Any, slope: Any, make_run: Any, tmp_path: Path) -> None:
+    make_run()
+    (tmp_path / "file").write_text("")
+    done = labctl("report", "--out", tmp_path / "file" / "below")
+    assert done.code == 3
+    assert "--out" in done.err
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    labctl: Any, slope: Any, make_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = labctl("report")
+    assert done.code == 2
+    assert done.err == 'labctl: the report needs matplotlib: pip install "labctl[report]"\n'
+    assert labctl("show").code == 0
+
+
+def test_show_is_the_same_in_the_terminal(labctl: Any, slope: Any, make_run: Any) -> None:
+    folder = make_run(settings={"height": "1.1 V"}, log=["a cable was moved"])
+    lines = [" ".join(line.split()) for line in labctl("show").out.splitlines()]
+    for words in (
+        folder.name, "slope: a line that rises", "top 4 mS at least 2 mS met", "share 1 at most 0.5 NOT MET",
+        "height 1.1 V set", "points 5 default", "voltage 1.3 V", "state finished, did not pass",
+        "2026-08-01 12:00:00 UTC a cable was moved",
+    ):  # fmt: skip
+        assert words in lines
+    shown = labctl("show", folder.name[:20], "--json").json
+    assert shown["summary"] == {"top": 4e-3, "share": 1.0, "points": 5}
+    assert shown["units"]["top"] == "S"
+    assert shown["manifest"]["parameters"]["height"] == 1.1
+    assert shown["run"] == str(folder)
+
+
+def test_a_run_that_was_resumed_says_when(labctl: Any, slope: Any, make_run: Any) -> None:
+    from contextlib import closing
+    from datetime import UTC, datetime
+
+    from labctl.store import RunWriter
+
+    folder = make_run("stopped", 3)
+    with closing(RunWriter(folder, {"record": slope.record}, power_safe=False)) as writer:
+        for hour, state in enumerate(("running", "paused", "running")):
+            writer.set_state(datetime(2026, 8, 2, hour, tzinfo=UTC), state)
+    lines = [" ".join(line.split()) for line in labctl("show").out.splitlines()]
+    assert "resumed 2026-08-02 00:00:00 UTC" in lines
+    assert "paused 2026-08-02 01:00:00 UTC" in lines
+    assert "went on 2026-08-02 02:00:00 UTC" in lines
+
+
+def test_the_commands_of_the_documentation_run(labctl: Any, slope: Any, make_run: Any) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")
+    make_run()
+    (block,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    for line in block.splitlines():
+        assert labctl(*shlex.split(line)[1:]).code == 0
