@@ -145,7 +145,7 @@ class Bench:
         self.unlimited[instrument.name] = instrument
         if isinstance(instrument, ProbeBoard):
             ledgered = LedgeredProbeBoard(instrument)
-            predicted = PredictedProbeBoard(ledgered, self._prediction, self.envelope.read_voltage)
+            predicted = PredictedProbeBoard(ledgered, self._prediction, self.envelope.read_voltage, instrument.read)
             self._predicted.append(predicted)
             remembered = RememberedProbeBoard(predicted)
             board = AttendedProbeBoard(remembered, self.heartbeat)
@@ -158,7 +158,12 @@ class Bench:
         elif isinstance(instrument, SourceMeter):
             ledgered = LedgeredSourceMeter(instrument, self.envelope.read_voltage, self._connected)
             predicted = PredictedSourceMeter(
-                ledgered, self._prediction, self._connected, self._read_scheme, self.envelope.read_voltage
+                ledgered,
+                self._prediction,
+                self._connected,
+                self._read_scheme,
+                self.envelope.read_voltage,
+                lambda: self._route.others_may_change,
             )
             remembered = RememberedSourceMeter(predicted)
             smu = AttendedSourceMeter(remembered, self.heartbeat)
@@ -276,8 +281,12 @@ class Bench:
 
         Raises:
             IdentityError: if another instrument stands at an address by now.
+            InDoubtError: if a board was restarted, or used by somebody else, meanwhile.
         """
         self.identify()
+        for instrument in self._ledgered:
+            if isinstance(instrument, LedgeredProbeBoard):
+                instrument.check_count()
         restores = [instrument.snapshot() for instrument in self._remembered]
         trips = self.bring_up()
         for restore in restores:
@@ -303,11 +312,16 @@ class Bench:
             instrument.close()
 
     @contextmanager
-    def routed(self, cell: Cell) -> Generator[SourceMeter]:
+    def routed(self, cell: Cell, others_may_change: bool = False) -> Generator[SourceMeter]:
         """Give the SMU to one cell, output on at 0 V; afterwards it is off and disconnected.
 
         What the board does meanwhile on its lines takes the cell away first: then the SMU refuses to be used.
         On a bench without a probe board the SMU is wired to its one cell.
+
+        Args:
+            cell: which.
+            others_may_change: the rest of the array holds nothing that matters: without that, levels that write are
+                refused, because they reach other cells through floating lines.
         """
         smu, route = self.smu, self._route
         with route.block():
@@ -316,6 +330,7 @@ class Bench:
                     self._offered_boards[0].route(cell)
                 else:
                     route.connect(Cell(whole_of(cell.row, "a row"), whole_of(cell.column, "a column")))
+                route.others_may_change = others_may_change
                 smu.output_on()
                 yield smu
                 self.check_route()

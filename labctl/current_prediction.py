@@ -95,6 +95,12 @@ class CurrentPrediction:
         self._is_read[cell.row, cell.column] = False
         self._set(cell, self._top)
 
+    def all_written(self) -> None:
+        """Take every cell for the highest level until it is read again."""
+        self._is_read[:] = False
+        self._conductance[:] = self._top
+        self._sum_up()
+
     def unread(self) -> list[Cell]:
         """Return the cells that have not been read since they may have become anything, row by row."""
         return [Cell(row, column) for row, column in np.argwhere(~self._is_read).tolist()]

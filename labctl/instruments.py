@@ -51,6 +51,9 @@ class Cell:
     row: int
     column: int
 
+    def __str__(self) -> str:
+        return f"row {self.row}, column {self.column}"
+
 
 @dataclass(frozen=True, slots=True)
 class Pulse:

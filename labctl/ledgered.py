@@ -78,6 +78,18 @@ class LedgeredProbeBoard(ForwardingProbeBoard):
         self._is_settled = True
         return outcomes
 
+    def check_count(self) -> None:
+        """Make sure that nobody restarted the board, or pulsed it, since the last write: the cells are as it left them.
+
+        Raises:
+            InDoubtError: if somebody did.
+        """
+        if self._count is not None and self._is_settled and PulseCount.of(self.status()) != self._count:
+            raise InDoubtError(
+                f"{self.name} at {self.address} has been restarted or used by another program since this run's last "
+                "write; its cells must be read before anything else: `labctl run --resume` does that"
+            )
+
     def _intend(self, pulses: Sequence[Pulse]) -> OpenWrite:
         """Commit the intent of a write; from here on it is open."""
         if not self._is_settled:

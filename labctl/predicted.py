@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Trip,
     )
 
+    Look = Callable[[Sequence[Cell], float, int], CellReadings]
 
 _BY_CURRENTS = [ReadScheme.FLOAT, ReadScheme.GROUND, ReadScheme.REVERSE]
 LOOK_CELLS = 1024
@@ -51,11 +52,15 @@ class PredictedProbeBoard(ForwardingProbeBoard):
         board: the instrument.
         prediction: of the die's currents; shared by all instruments of a bench.
         read_voltage: the largest voltage (V) that only reads.
+        look: reads cells as `board` does, for ourselves: nobody above has seen them afterwards.
     """
 
-    def __init__(self, board: ProbeBoard, prediction: CurrentPrediction, read_voltage: float) -> None:
+    def __init__(
+        self, board: ProbeBoard, prediction: CurrentPrediction, read_voltage: float, look: Look | None = None
+    ) -> None:
         super().__init__(board)
         self._prediction = prediction
+        self._look = look or board.read
         self._look_voltage = min(REFERENCE_VOLTAGE, read_voltage)
         self._looked_at: frozenset[Cell] = frozenset()
         """Cells that a read could tell nothing of."""
@@ -118,7 +123,10 @@ class PredictedProbeBoard(ForwardingProbeBoard):
             if not unread or self.read_scheme is ReadScheme.REVERSE:
                 raise
             for start in range(0, len(unread), LOOK_CELLS):
-                self.read(unread[start : start + LOOK_CELLS], self._look_voltage, LOOK_SAMPLES)
+                cells = unread[start : start + LOOK_CELLS]
+                self._prediction.check_read(cells, self._look_voltage, self.read_scheme)
+                readings = self._look(cells, self._look_voltage, LOOK_SAMPLES)
+                self._prediction.learn(cells, readings, self.read_scheme)
             self._looked_at = frozenset(self._prediction.unread())
             check()
 
@@ -132,6 +140,7 @@ class PredictedSourceMeter(ForwardingSourceMeter):
         routed: returns the cell that it is connected to, None if to none.
         read_scheme: returns what the board puts on the other lines.
         read_voltage: the largest voltage (V) that only reads.
+        others_may_change: returns whether what a write does to other cells is of no account.
     """
 
     def __init__(
@@ -141,10 +150,11 @@ class PredictedSourceMeter(ForwardingSourceMeter):
         routed: Callable[[], Cell | None],
         read_scheme: Callable[[], ReadScheme],
         read_voltage: float,
+        others_may_change: Callable[[], bool],
     ) -> None:
         super().__init__(smu)
         self._prediction = prediction
-        self._routed = routed
+        self._routed, self._others_may_change = routed, others_may_change
         self._read_scheme = read_scheme
         self._read_voltage = read_voltage
         self._limit = float("inf")
@@ -180,19 +190,32 @@ class PredictedSourceMeter(ForwardingSourceMeter):
         if cell is None or not voltages:
             return
         scheme, low, high = self._read_scheme(), min(voltages), max(voltages)
-        if max(-low, high) > self._read_voltage:
+        writes = max(-low, high) > self._read_voltage
+        if writes and self._prediction.cells > 1:
             self._check_neighbours(cell, max(low, high, key=abs), scheme)
         for voltage in {low, high}:
             self._prediction.check_level(cell, voltage, scheme, self._limit)
-        if high > self._read_voltage:
+        if writes and self._prediction.cells > 1:
+            self._prediction.all_written()
+        elif high > self._read_voltage:
             self._prediction.written(cell)
 
     def _check_neighbours(self, cell: Cell, voltage: float, scheme: ReadScheme) -> None:
-        """Refuse a write under which other cells see as much as the routed one, and nobody counts it."""
-        if scheme is ReadScheme.FLOAT or self._prediction.cells == 1:
-            return
-        raise EnvelopeError(
-            f"a level of {format_quantity(voltage, 'V')} would write every cell of row {cell.row}, not "
-            f"only the one in column {cell.column}: the read scheme {scheme.name.lower()} holds the other columns at "
-            "0 V; let them float (set_scheme), then route"
-        )
+        """Refuse a write under which other cells see as much as the routed one, and nobody counts it.
+
+        Lines at 0 V pass the level on to the whole row. Floating ones lead it out along the row, through other cells
+        backwards, and back along the column: where cells conduct one way only, these take nearly all of it.
+        """
+        level = format_quantity(voltage, "V")
+        if scheme is not ReadScheme.FLOAT:
+            raise EnvelopeError(
+                f"a level of {level} would write every cell of row {cell.row}, not only the one in column "
+                f"{cell.column}: the read scheme {scheme.name.lower()} holds the other columns at 0 V; let them float "
+                "(set_scheme), then route"
+            )
+        if not self._others_may_change():
+            raise EnvelopeError(
+                f"a level of {level} may write cells that are in neither row {cell.row} nor column {cell.column}: "
+                "through floating lines they see up to as much, backwards; pulse with the board, or, where the die "
+                "holds nothing that matters, say so: bench.routed(cell, others_may_change=True)"
+            )

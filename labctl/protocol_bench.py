@@ -61,9 +61,9 @@ class ProtocolBench:
         """
         return self._bench.smu
 
-    def routed(self, cell: Cell) -> AbstractContextManager[SourceMeter]:
+    def routed(self, cell: Cell, others_may_change: bool = False) -> AbstractContextManager[SourceMeter]:
         """Give the SMU to one cell while the context lasts, output on at 0 V; see `Bench.routed`."""
-        return self._bench.routed(cell)
+        return self._bench.routed(cell, others_may_change)
 
     def wait(self, duration: float) -> None:
         """Let `duration` (s) pass; see `Bench.wait`."""

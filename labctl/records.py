@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FIELD_TYPES = {float: "REAL", int: "INTEGER", bool: "INTEGER", str: "TEXT"}
 """What a field may be, and as what SQLite keeps it."""
+RESERVED = frozenset({"id", "step"})
+"""Columns that the store keeps beside a record's fields."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ def values_of(record_type: type) -> Callable[[Any], tuple[Any, ...]]:
 def _column(name: str, hint: Any) -> Column:
     annotations: tuple[Any, ...] = getattr(hint, "__metadata__", ())
     base = typing.get_args(hint)[0] if annotations else hint
+    if name in RESERVED:
+        raise TypeError(f"record field {name!r}: the run folder has a column of its own of that name; choose another")
     if base not in FIELD_TYPES:
         raise TypeError(f"record field {name!r} is {base!r}; a record holds float, int, bool or str")
     return Column(name, base.__name__, unit_of(annotations))

@@ -55,7 +55,10 @@ def manifest_text(folder: Path) -> str:
         OSError: if it cannot be read.
         ValueError: if it is too long, or no text.
     """
-    with (folder / MANIFEST).open("rb") as file:
+    path = folder / MANIFEST
+    if path.exists() and not path.is_file():  # a pipe would keep whoever opens it waiting
+        raise OSError(f"{MANIFEST} is no file")
+    with path.open("rb") as file:
         data = file.read(MANIFEST_MAX + 1)
     if len(data) > MANIFEST_MAX:
         raise ValueError(f"{MANIFEST} has more than {MANIFEST_MAX} bytes")

@@ -258,6 +258,10 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
     nothing = StoreError(f"{path} holds nothing: the run ended before its first write; begin a new run")
     if not path.exists():
         raise nothing
+    for beside in ("", "-wal", "-shm", "-journal"):
+        file = path.with_name(path.name + beside)
+        if file.exists() and not file.is_file():
+            raise StoreError(f"{file} is no file")  # a pipe would keep whoever opens it waiting
     being_written = path.with_name(path.name + "-wal").exists()
     mode = "mode=ro" if being_written else "mode=ro&immutable=1"
     try:

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a source-measure unit stood: the cell it was given to, whether its output was on, and its level (V)."""
+    """How a source-measure unit stood: the cell it was given to, whether its output was on, and its level (V).
+
+    `others_may_change` says that the cell's neighbours hold nothing that matters.
+    """
 
     cell: Cell | None
     is_on: bool
     level: float
+    others_may_change: bool = False
 
 
 class SmuRoute:
@@ -39,11 +43,14 @@ class SmuRoute:
         self._taken_by = ""
         self.cell: Cell | None = None
         """The cell that the unit is given to."""
+        self.others_may_change = False
+        """Whether what the unit does to other cells than this one is of no account, until it is let go."""
 
     def standing(self) -> Standing:
         """Return how the unit stands."""
         smu = self.smu
-        return Standing(self.cell, smu is not None and smu.may_be_on, 0.0 if smu is None else smu.level)
+        is_on, level = (False, 0.0) if smu is None else (smu.may_be_on, smu.level)
+        return Standing(self.cell, is_on, level, self.others_may_change)
 
     def connect(self, cell: Cell) -> None:
         """Give the unit to a cell; its output stays off, at 0 V. It is switched off whatever is known of it."""
@@ -74,12 +81,13 @@ class SmuRoute:
         """Note that nothing is connected: the board is, or will be, in its safe state."""
         if self.cell is not None:
             self._taken_by = why
-        self.cell = None
+        self.cell, self.others_may_change = None, False
 
     def restore(self, standing: Standing) -> None:
         """Bring the unit back to where it stood: connected, on at 0 V, at its level; each only if it was."""
         if standing.cell is not None:
             self.connect(standing.cell)
+            self.others_may_change = standing.others_may_change
         if self.smu is not None and standing.is_on:
             self.smu.output_on()
         if self.smu is not None and standing.level != 0:

@@ -45,17 +45,26 @@ class StopRequests:
 
     def __enter__(self) -> StopRequests:
         if threading.current_thread() is threading.main_thread():
-            for number in _heard():
+            for number in heard():
                 self._before[number] = signal.signal(number, self._hear)
+            self._take_over()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) == self._hear:  # who took our place meanwhile, as to ignore it, keeps it
+                signal.signal(number, handler)
         if isinstance(error, StopNowError):
             raise InterruptedRunError(error.signal_number) from None
+
+    def _take_over(self) -> None:
+        """Take over what was asked for already, where somebody listened before: nobody asks him meanwhile."""
+        for handler in self._before.values():
+            before = getattr(handler, "__self__", None)
+            if isinstance(before, StopRequests) and before.signal_number is not None:
+                self.signal_number, self._count = before.signal_number, before._count  # noqa: SLF001 (one of us)
 
     def check(self) -> None:
         """Raise if a stop was asked for; called where a step has ended.
@@ -94,11 +103,11 @@ def ignore_signals() -> None:
 
 def _handle_all(handler: Any) -> None:
     if threading.current_thread() is threading.main_thread():
-        for number in _heard():
+        for number in heard():
             signal.signal(number, handler)
 
 
-def _heard() -> list[int]:
+def heard() -> list[int]:
     """Return the signals to listen to: those of this system, without a hang-up that `nohup` has switched off."""
     numbers = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
     return [one for one in numbers if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN]

@@ -125,6 +125,7 @@ class RunWriter:
                 self._check_whole()
             else:
                 self._create(record_types)
+            self._file = _identity(self.path)
             self._tables = {kind: _table(name, kind) for name, kind in record_types.items()}
             self.steps, self.bench_time = self._db.execute(_PROGRESS).fetchone()
             self._spent, self._before = spent, Cost(*self._db.execute(COST).fetchone())
@@ -180,7 +181,8 @@ class RunWriter:
             memory: what the protocol needs to go on from here, in place of what it remembered before.
 
         Raises:
-            StoreError: if the disk is full or gone; nothing of this step is kept then.
+            StoreError: if the disk is full or gone; nothing of this step is kept then. Or if the run folder is no
+                longer where it was: nobody would find there what is recorded from here on.
         """
         number, cost, execute = self.steps + 1, self.cost(), self._db.execute
         with self._failing():
@@ -198,6 +200,11 @@ class RunWriter:
         for records in self._pending.values():
             records.clear()
         self.steps, self.bench_time = number, bench_time
+        if _identity(self.path) != self._file:
+            raise StoreError(
+                f"{self.path} was moved, removed or replaced while the run wrote it; what was recorded is where that "
+                "file is by now, if anywhere"
+            )
 
     def log(self, utc: datetime, message: str) -> None:
         """Write down what happened beside the records."""
@@ -242,6 +249,15 @@ class RunWriter:
         """Return the error of ours for SQLite's; a transaction under way is taken back."""
         self._take_back()
         return StoreError(f"cannot write {self.path}: {error}; free some space, or choose another --data")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from every other one; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _table(name: str, kind: type) -> _Table:

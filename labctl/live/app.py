@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from labctl.backend import WallClock
 from labctl.live.follow import Follower
 from labctl.live.qt import application, require_display, require_qt
+from labctl.stop_requests import heard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ PICTURE = (1200, 800)
 def show(folder: Path) -> int:
     """Follow a run folder in a window until the window is closed; takes the process it is called in.
 
-    Ctrl-C closes the window, too. The run is only read.
+    Ctrl-C closes the window, too, and so do a polite kill and a closed terminal. The run is only read.
 
     Args:
         folder: the run folder; the run may be starting, running or over.
@@ -44,13 +45,14 @@ def show(folder: Path) -> int:
         window.close()
 
     # Qt's loop is C: Python sees the signal at the window's next look at the run.
-    former = signal.signal(signal.SIGINT, close)
+    former = {number: signal.signal(number, close) for number in heard()}
     try:
         window.show()
         window.start()
         return app.exec()
     finally:
-        signal.signal(signal.SIGINT, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def screenshot(folder: Path, file: Path) -> None:

@@ -46,6 +46,8 @@ def travel(
         slowness: 1 / speed, smooth between start and stop.
     """
     whole = stop - start
+    if not whole.any():
+        return stop.copy(), path.copy()  # as for most cells of an erased array: nothing is worked out
     needed = integral(start, whole, slowness)
     arrived = path >= needed
     left = np.where(arrived, path - needed, 0.0)

@@ -36,6 +36,8 @@ _FAST = 62 << _OCTAVE_SHIFT
 """Key of what an operation sees of the octaves that are shorter than itself."""
 _START = 63 << _OCTAVE_SHIFT
 """Key of the moment at which a cell's intervals begin."""
+_KEPT = 8
+"""Cells whose values are kept when cells are looked up one by one."""
 _BLOCK = 4096
 """Cells looked up together: bounds the memory of a whole array's."""
 
@@ -70,7 +72,7 @@ class Flicker:
         self._count = octaves(profile)
         self._scale = 1 / math.sqrt(self._count)
         self._last = (math.nan, 0, 0.0)
-        self._kept: tuple[int, int, list[float | None]] = (-1, 0, [None] * self._count)
+        self._kept: dict[int, tuple[int, list[float | None]]] = {}
 
     @cached_property
     def _ahead(self) -> NDArray[np.float64]:
@@ -141,14 +143,21 @@ class Flicker:
         return values.sum(axis=0)
 
     def _long_of_one(self, cell: int, end: float, duration: float, short: int) -> float:
-        """Return the same for one cell: its values are kept, as most octaves have changed nothing since the last."""
+        """Return the same for one cell: its values are kept, as most octaves have changed nothing since the last.
+
+        Those of some more cells are, too, for reads that take turns.
+        """
         last = end / self._shortest + float(self._ahead[cell])
         interval = int(last)
-        kept, before, values = self._kept
+        if cell not in self._kept:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            self._kept[cell] = (interval, [None] * self._count)
+        before, values = self._kept[cell]
         # Nested intervals: from the highest bit up in which two counts differ, no octave has changed.
-        changed = self._count if kept != cell else min((interval ^ before).bit_length(), self._count)
+        changed = min((interval ^ before).bit_length(), self._count)
         values[:changed] = [None] * changed
-        self._kept = (cell, interval, values)
+        self._kept[cell] = (interval, values)
         length = duration / self._shortest
         total = 0.0
         for octave in range(short, self._count):

@@ -128,7 +128,7 @@ def _levels(bench: ProtocolBench, number: int) -> Iterator[Measured]:
     smu = bench.smu
     smu.configure(SourceSetup(1.0, 1e-2, current_range=1e-2, nplc=0.02))
     bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
-    with bench.routed(cell):
+    with bench.routed(cell, others_may_change=True):
         smu.sweep([0.6])
     bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
     with bench.routed(cell):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from labctl.backend import BackendOptions
 from labctl.bench import Bench
@@ -19,6 +20,7 @@ from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.current_prediction import CurrentPrediction, ohmic_voltage
 from labctl.errors import EnvelopeError, LinkError
 from labctl.instruments import Cell, CellReadings, Pulse, ReadScheme, SourceSetup, WriteScheme
+from labctl.ledger import NoLedger
 from labctl.levels import G_MAX
 from labctl.limits import Envelope
 from sim_backend.backend import TwinBackend
@@ -28,6 +30,7 @@ ENVELOPE = Envelope(
     voltage=1.3, read_voltage=0.25, cell_current=15e-3, line_current=0.25, pulse_width=10e-3, pulses_per_cell=1e9
 )
 CELL = Cell(3, 2)
+OTHER = Cell(4, 5)
 UP = Pulse(CELL, 0.9, 80e-9)
 PRODUCT = ProductSetup(Coding.AMPLITUDE)
 
@@ -341,6 +344,23 @@ def test_an_smu_does_not_write_a_whole_row(scheme: ReadScheme) -> None:
                 smu.sweep([0.0, 0.1, 0.9])
 
 
+def test_an_smu_does_not_write_the_rest_of_the_array() -> None:
+    """Where lines float, cells in other rows and columns see up to the whole level, backwards."""
+    with up() as bench:
+        bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
+        bench.board.read([CELL, OTHER], 0.2, 1)
+        bench.smu.configure(QUICK)
+        with bench.routed(CELL) as smu:
+            smu.source(0.2)
+            with pytest.raises(EnvelopeError, match="others_may_change=True"):
+                smu.sweep([0.0, 0.1, 0.9])
+        with bench.routed(CELL, others_may_change=True) as smu:
+            smu.sweep([0.0, 0.1, 0.9])
+        assert {CELL, OTHER} <= set(bench._prediction.unread()), "nothing that was read is known any more"
+        with bench.routed(CELL) as smu, pytest.raises(EnvelopeError, match="others_may_change=True"):
+            smu.sweep([0.9])
+
+
 def test_a_scheme_that_may_not_have_been_set_counts_as_the_worse_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def lose(board: object, write: WriteScheme, read: ReadScheme) -> None:
         raise LinkError("no reply")
@@ -362,7 +382,7 @@ def test_what_an_smu_wrote_is_read_before_the_board_pulses_it_high() -> None:
         bench.board.read([CELL], 0.2, 1)
         bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
         bench.smu.configure(QUICK)
-        with bench.routed(CELL) as smu:
+        with bench.routed(CELL, others_may_change=True) as smu:
             smu.sweep([0.1, 0.9, 0.1])
         assert bench._prediction.conductance(CELL) == G_MAX
         assert CELL in bench._prediction.unread()
@@ -370,3 +390,25 @@ def test_what_an_smu_wrote_is_read_before_the_board_pulses_it_high() -> None:
         with pytest.raises(EnvelopeError, match="cell_current up to 15 mA"):
             bench.board.pulse([Pulse(CELL, 1.22, 80e-9)])
         assert CELL not in bench._prediction.unread(), "it was read before it was refused"
+
+
+def test_a_look_of_our_own_does_not_count_as_the_protocols_read() -> None:
+    """A cell that must be read again after a death is not done with because a prediction wanted to know it."""
+
+    class Noting(NoLedger):
+        def __init__(self) -> None:
+            self.noted: list[Cell] = []
+
+        @override
+        def note_read(self, cells: Iterable[Cell]) -> None:
+            self.noted += cells
+
+    with up() as bench:
+        ledger = Noting()
+        bench.keep_ledger(ledger)
+        with pytest.raises(EnvelopeError, match="cell_current up to 15 mA"):
+            bench.board.pulse([Pulse(CELL, 1.22, 80e-9)] * 5000)
+        assert CELL not in bench._prediction.unread()
+        assert ledger.noted == []
+        bench.board.read([OTHER], 0.2, 1)
+        assert ledger.noted == [OTHER]

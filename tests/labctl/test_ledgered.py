@@ -12,7 +12,17 @@ from labctl.bench import Bench
 from labctl.bench_file import load_bench
 from labctl.errors import InDoubtError, StoreError
 from labctl.forwarding import ForwardingProbeBoard
-from labctl.instruments import BoardStatus, Cell, ProbeBoard, Pulse, PulseReceipt, ReadScheme, SourceSetup, WriteScheme
+from labctl.instruments import (
+    BoardState,
+    BoardStatus,
+    Cell,
+    ProbeBoard,
+    Pulse,
+    PulseReceipt,
+    ReadScheme,
+    SourceSetup,
+    WriteScheme,
+)
 from labctl.ledger import Intent, NoLedger, OpenWrite, Outcome, PulseCount, WriteState
 from labctl.ledgered import LedgeredProbeBoard
 from sim_backend.backend import TwinBackend
@@ -140,6 +150,23 @@ def test_pulses_that_somebody_else_put_out_are_noticed(board: LedgeredProbeBoard
         board.pulse([UP])
 
 
+def test_a_pause_in_which_somebody_else_used_the_board_is_not_gone_on_after(bench: Bench) -> None:
+    bench.board.pulse([UP])
+    assert bench.pause() == []
+    bench.go_on()
+    assert bench.pause() == []
+    board = bench.unlimited["board"]
+    assert isinstance(board, ProbeBoard)
+    board.open_session()
+    board.clear()
+    board.arm(board.watchdog)
+    board.pulse([UP])
+    board.make_safe()
+    with pytest.raises(InDoubtError, match="run --resume"):
+        bench.go_on()
+    assert board.status().state is BoardState.SAFE
+
+
 def let_write(bench: Bench) -> None:
     """Set the bench up so that the SMU writes one cell alone, in time."""
     bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
@@ -150,7 +177,7 @@ def test_an_smu_write_needs_an_intent_and_a_read_needs_none(bench: Bench) -> Non
     journal = Journal()
     bench.keep_ledger(journal)
     let_write(bench)
-    with bench.routed(Cell(3, 5)) as smu:
+    with bench.routed(Cell(3, 5), others_may_change=True) as smu:
         smu.source(0.2)
         smu.measure()
         assert journal.events == []
@@ -171,7 +198,7 @@ def test_an_smu_write_without_an_answer_stays_in_doubt(bench: Bench, monkeypatch
         interrupt()
 
     let_write(bench)
-    with bench.routed(Cell(3, 5)) as smu:
+    with bench.routed(Cell(3, 5), others_may_change=True) as smu:
         monkeypatch.setattr(type(bench.unlimited["smu"]), "sweep", break_off)
         with pytest.raises(KeyboardInterrupt):
             smu.sweep([0.9])

@@ -15,7 +15,7 @@ from labctl.errors import InterruptedRunError
 from labctl.instruments import Cell, Pulse
 from labctl.ledger import Intent
 from labctl.run_reader import RunReader
-from labctl.stop_requests import StopNowError, StopRequests
+from labctl.stop_requests import StopNowError, StopRequests, ignore_signals
 from labctl.store import RunWriter, write_manifest
 
 
@@ -98,3 +98,21 @@ def test_a_step_that_is_broken_off_is_none_and_the_end_is_written_down(tmp_path:
         assert reader.state().state == "stopped"
         assert reader.column("record", "number") == [1]
         assert reader.steps() == 1
+
+
+def test_what_was_asked_for_before_is_not_forgotten_by_who_listens_next() -> None:
+    with StopRequests():
+        signal.raise_signal(signal.SIGINT)
+        with StopRequests() as stop:
+            with pytest.raises(InterruptedRunError):
+                stop.check()
+            with pytest.raises(StopNowError):
+                signal.raise_signal(signal.SIGINT)
+
+
+def test_signals_that_are_ignored_by_now_stay_so() -> None:
+    """What is said at the end, as that a die was saved, is said once, however late a signal comes."""
+    with StopRequests():
+        ignore_signals()
+    signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN

@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from labctl.errors import RunNotFoundError, StoreError
+from labctl.records import columns
 from labctl.run_names import run_name
 from labctl.run_reader import RunReader, find_run, run_folders
 from labctl.store import RunWriter, make_run_folder, strict_json, write_manifest
@@ -98,6 +101,36 @@ def test_full_disk_keeps_what_was_recorded(tmp_path: Path) -> None:
     with closing(RunReader(folder)) as reader:
         assert done > 10
         assert reader.column("record", "number") == list(range(done))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, a file that is open stays where it is")
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_run_folder_that_was_moved_away_ends_the_run_at_its_step(tmp_path: Path, is_replaced: bool) -> None:
+    folder = new_run(tmp_path)
+    with closing(RunWriter(folder, {"record": Point}, power_safe=True)) as writer:
+        writer.add(Point(1, 1.0, True, ""))
+        writer.end_step(0.0)
+        moved = folder.rename(tmp_path / "moved")
+        if is_replaced:
+            shutil.copytree(moved, folder)
+        writer.add(Point(2, 2.0, True, ""))
+        with pytest.raises(StoreError, match="moved, removed or replaced"):
+            writer.end_step(0.0)
+    with closing(RunReader(moved)) as reader:
+        assert reader.steps() == 2, "what was recorded is where the folder is"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes in folders")
+@pytest.mark.parametrize("name", ["manifest.json", "run.sqlite", "run.sqlite-wal", "run.sqlite-journal"])
+def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
+    folder = new_run(tmp_path)
+    with closing(RunWriter(folder, {"record": Point}, power_safe=True)) as writer:
+        writer.add(Point(1, 1.0, True, ""))
+        writer.end_step(0.0)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(StoreError):
+        RunReader(folder)
 
 
 def _write_points(writer: RunWriter, count: int) -> None:
@@ -274,3 +307,10 @@ def test_no_acknowledged_record_is_lost_by_sigkill(tmp_path: Path) -> None:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert kept[:acknowledged] == list(range(acknowledged))
         assert len(kept) % 10 == 0
+
+
+@pytest.mark.parametrize("name", ["id", "step"])
+def test_a_records_field_leaves_the_stores_own_columns_alone(name: str) -> None:
+    kind = make_dataclass("Odd", [(name, int)], frozen=True, slots=True)
+    with pytest.raises(TypeError, match=f"record field '{name}'.*choose another"):
+        columns(kind)

@@ -183,7 +183,7 @@ def test_the_envelope_is_kept_and_the_facts_pass_it(pulser: Wired) -> None:
     assert smu.pulse_width_min == pulser.smu.pulse_width_min
     assert smu.supports_pulses
     pulser.bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
-    with pulser.bench.routed(CELL):
+    with pulser.bench.routed(CELL, others_may_change=True):
         for train in (
             PulseTrain(envelope.voltage * 1.01, 1e-3),
             PulseTrain(0.1, 1e-3, base=-envelope.voltage * 1.01),

@@ -68,7 +68,7 @@ LIKELY: dict[str, list[Any]] = {
     "configure": [SETUPS],
     "source": [VOLTAGES],
     "sweep": [st.lists(VOLTAGES, max_size=4), st.sampled_from([0.0, 1e-3, 1.0])],
-    "routed": [GOOD_CELLS],
+    "routed": [GOOD_CELLS, st.booleans()],
     "wait": [st.sampled_from([0.1, 2.0]) | NUMBERS.filter(lambda number: not isinstance(number, int))],
     "arm": [st.sampled_from([0.0, 0.5, 1.0]) | NUMBERS],
 }
@@ -146,6 +146,6 @@ def test_what_is_counted_is_what_arrived(watch: Watch) -> None:
         bench.board.pulse([Pulse(Cell(1, 2), 0.9, 80e-9, 5), Pulse(Cell(0, 0), 0.9, 80e-9)])
         bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
         bench.smu.configure(SourceSetup(1.0, 1e-3, current_range=1e-3, nplc=0.01))
-        with bench.routed(Cell(1, 2)) as smu:
+        with bench.routed(Cell(1, 2), others_may_change=True) as smu:
             smu.sweep([0.1, 0.9, 0.8, -0.5, 0.0])
         assert seen.had == Counter({Cell(1, 2): 5 + 3, Cell(0, 0): 1})

@@ -164,7 +164,7 @@ SMU_REQUESTS = st.one_of(
 def test_no_request_to_an_smu_leaves_the_envelope(driver: str, watch: Watch) -> None:
     with watch.up(watch.with_smu(watch.crooked, driver)) as (bench, seen):
         bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.FLOAT)
-        with bench.routed(Cell(1, 2)) as smu:
+        with bench.routed(Cell(1, 2), others_may_change=True) as smu:
 
             @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
             @given(st.lists(SMU_REQUESTS, min_size=2, max_size=4))

@@ -102,17 +102,23 @@ def test_without_a_font_there_is_no_picture(finished: Path, tmp_path: Path, monk
         screenshot(finished, tmp_path / "live.png")
 
 
-def test_ctrl_c_closes_the_window_and_nothing_else(qapp: QApplication, finished: Path) -> None:
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.skipif(sys.platform == "win32", reason="it kills"))],
+)
+def test_a_signal_closes_the_window_and_nothing_else(
+    qapp: QApplication, finished: Path, number: signal.Signals
+) -> None:
     before = (finished / DATABASE).read_bytes()
-    handler = signal.getsignal(signal.SIGINT)
+    handler = signal.getsignal(number)
     shown: list[int] = []
 
     def interrupt() -> None:
         shown.extend(window.width() for window in qapp.topLevelWidgets() if window.isVisible())
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     QTimer.singleShot(50, interrupt)
     assert show(finished) == 0
     assert shown == [PICTURE[0]]
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(number) is handler
     assert (finished / DATABASE).read_bytes() == before

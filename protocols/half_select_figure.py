@@ -1,0 +1,71 @@
+"""The figure of `half-select`: how each neighbour moved with each train, and what that is per pulse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labctl.figure import Axis, Curve, Figure, Panel, curve
+from protocols.half_select_jumps import PLACES, Jumps, all_jumps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from protocols.half_select import HalfSelectParameters, NeighbourRead
+
+
+def figure(records: Sequence[NeighbourRead], parameters: HalfSelectParameters) -> Figure:  # noqa: ARG001
+    """Return what the reads of a run, whole or broken off, look like."""
+    jumps = all_jumps(records)
+    schemes = [scheme for scheme in ("half", "third") if any(one.scheme == scheme for one in jumps)]
+    panels = [_moves([one for one in jumps if one.scheme == scheme], scheme) for scheme in schemes]
+    cells = f"{len(PLACES)} neighbours"
+    return Figure(f"half-select: {cells}", (*panels, *([_per_event(jumps)] if jumps else []), _readings(records)))
+
+
+def _moves(jumps: list[Jumps], scheme: str) -> Panel:
+    """Return by how much each train moved each neighbour with one scheme."""
+    marks = tuple(
+        curve(np.arange(1, len(one.moved) + 1), one.moved, f"{one.after}, {one.place}", "line and points")
+        for one in jumps
+    )
+    return Panel(f"Moved by a train, scheme {scheme}", Axis("cycle"), Axis("change", "levels"), marks)
+
+
+def _per_event(jumps: list[Jumps]) -> Panel:
+    """Return the disturb per pulse with its bound, by scheme and place, for either direction."""
+    ways = list(dict.fromkeys((one.scheme, one.place) for one in jumps))
+    marks: list[Curve] = []
+    for aside, after in ((-0.1, "up"), (0.1, "down")):
+        own = [one for one in jumps if one.after == after]
+        places = [ways.index((one.scheme, one.place)) + 1 + aside for one in own]
+        reach = [one.disturb.at_most - abs(one.disturb.per_event) for one in own]
+        marks.append(curve(places, [one.disturb.per_event for one in own], after, "points", error=reach))
+    return Panel(
+        "Disturb of a pulse, with 99 % bounds",
+        Axis("scheme and place: " + "; ".join(f"{scheme} {places}" for scheme, places in _legend(ways).items())),
+        Axis("per pulse", "levels"),
+        (*marks, curve([1, len(ways)], [0, 0], "", "dashed")),
+    )
+
+
+def _legend(ways: list[tuple[str, str]]) -> dict[str, str]:
+    """Return which numbers stand for a scheme's places, the first letters of these."""
+    found: dict[str, str] = {}
+    for index, (scheme, place) in enumerate(ways, 1):
+        found[scheme] = f"{found.get(scheme, '')} {index} {place[:3]}".strip()
+    return found
+
+
+def _readings(records: Sequence[NeighbourRead]) -> Panel:
+    """Return all readings in their order."""
+    marks = tuple(
+        curve(
+            np.arange(sum(one.place == place for one in records)),
+            [one.reading for one in records if one.place == place],
+            place,
+        )
+        for place in PLACES
+    )
+    return Panel("As read", Axis("read"), Axis("level", "levels"), marks)
