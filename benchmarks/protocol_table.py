@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
 from labctl.plugins import PROTOCOLS, names
 
@@ -34,7 +35,7 @@ class Ended:
 
     status: int
     wall: float
-    told: dict[str, object]
+    told: dict[str, Any]
 
     @property
     def bench_time(self) -> float | None:
@@ -57,7 +58,7 @@ def command(protocol: str, device: str, seed: int, data: Path, *more: str) -> En
         [sys.executable, "-m", "labctl", "run", protocol, *given, *more], capture_output=True, text=True, check=False
     )
     wall = perf_counter() - started
-    told = json.loads(done.stdout) if done.stdout.strip() else {"error": done.stderr.strip()[-200:]}
+    told: dict[str, Any] = json.loads(done.stdout) if done.stdout.strip() else {"error": done.stderr.strip()[-200:]}
     return Ended(done.returncode, wall, told)
 
 

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
     from labctl.backend import Backend, Clock
     from labctl.bench_file import BenchFile, InstrumentEntry
-    from labctl.instruments import Identity
+    from labctl.instruments import Capabilities, Identity
     from labctl.ledger import Ledger, Outcome
 
 COMPLIANCE_MAX = 0.25
@@ -228,6 +228,10 @@ class Bench:
                     f"but the bench file's die has {self.die.rows} x {self.die.columns}"
                 )
         return identities
+
+    def capabilities(self) -> Capabilities | None:
+        """Return what the first probe board can do, as it said when it was identified; None without a board."""
+        return self._boards[0].capabilities() if self._boards else None
 
     def keep_ledger(self, ledger: Ledger, had: Mapping[Cell, int] | None = None) -> None:
         """Commit every write in `ledger` from here on; `had` is how many pulses each cell has had before."""

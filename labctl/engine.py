@@ -172,6 +172,7 @@ class _Execution:
             stop = stack.enter_context(StopRequests())
             bench = stack.enter_context(closing(Bench(plan.file, backend, plan.envelope)))
             identities = bench.identify()
+            plan.check_board(bench)
             stop.check()
             if started is not None:
                 make_run_folder(self._folder.parent, self._folder.name)

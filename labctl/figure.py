@@ -32,7 +32,10 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points of shape (n,), joined or not; `error` is their standard deviation, where one is shown."""
+    """Points of shape (n,), joined or not; `error` is their standard deviation, where one is shown.
+
+    A line without a label belongs to the curve before it, as a fit to its points, and is drawn in that one's colour.
+    """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]

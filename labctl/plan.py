@@ -60,6 +60,16 @@ class Plan:
         options = self.options
         return life_of(self.file.die.id, self.backend_class.outlives_us, options.die, options.resume is not None)
 
+    def check_board(self, bench: Bench) -> None:
+        """Refuse what the board of an identified bench cannot do.
+
+        Raises:
+            InputError: says what, and what the board can; nothing was set.
+        """
+        able = bench.capabilities()
+        if able is not None and self.protocol.check_board is not None:
+            self.protocol.check_board(able, self.parameters)
+
 
 def plan(request: RunRequest) -> Plan:
     """Check everything that can be checked without an instrument.
@@ -133,7 +143,7 @@ def _checked(asked: Asked, options: BackendOptions) -> Plan:
     file = read_bench(asked.bench_text, asked.bench_name, asked.twin)
     envelope = Bench.envelope_of(file)
     check_parameters(parameters, envelope)
-    _check_needs(protocol, file)
+    _check_needs(protocol, parameters, file)
     _check_waits(protocol, file, backend_class)
     protocol.check(Die.of(file), envelope, parameters)
     if options.faults is not None:
@@ -156,12 +166,15 @@ def _check_options(asked: Asked, backend: type[Backend]) -> None:
             )
 
 
-def _check_needs(protocol: Protocol[Parameters, Any], file: BenchFile) -> None:
-    """Refuse a bench that lacks a kind of instrument that the protocol asks."""
+def _check_needs(protocol: Protocol[Parameters, Any], parameters: Parameters, file: BenchFile) -> None:
+    """Refuse a bench that lacks a kind of instrument that the protocol asks with these parameters."""
     drivers = [cast("type[Driver]", plugins.load(plugins.DRIVERS, entry.driver)) for entry in file.instruments.values()]
-    for interface in protocol.needs:
+    for interface in protocol.needed(parameters):
         if not any(issubclass(driver, interface) for driver in drivers):
-            raise InputError(f"{protocol.name} needs a {interface.__name__}, and the bench file names none")
+            when = (
+                f" with these parameters (see `labctl protocols {protocol.name}`)" if callable(protocol.needs) else ""
+            )
+            raise InputError(f"{protocol.name} needs a {interface.__name__}{when}, and the bench file names none")
 
 
 def _check_waits(protocol: Protocol[Parameters, Any], file: BenchFile, backend: type[Backend]) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from labctl.bench import Die
     from labctl.figure import Figure
-    from labctl.instruments import Cell, Instrument
+    from labctl.instruments import Capabilities, Cell, Instrument
     from labctl.protocol_bench import ProtocolBench
 
 
@@ -94,8 +94,9 @@ class Protocol(Generic[ParametersT, RecordT]):
         title: one line for the list.
         parameters: the model of its parameters.
         record: the dataclass of its records.
-        needs: the interfaces of the instruments that it asks.
+        needs: the interfaces of the instruments that it asks; a function where they depend on the parameters.
         check: refuses, with an InputError, parameters that make no sense on this die, before anything is sent.
+        check_board: the same of what the board cannot do: every instrument is identified then, and nothing is set.
         steps: how many steps a run with these parameters has.
         run: the experiment, from a start. What comes before its first step is done again when a run is resumed: it may
             set instruments up, and writes no cell.
@@ -114,7 +115,7 @@ class Protocol(Generic[ParametersT, RecordT]):
     title: str
     parameters: type[ParametersT]
     record: type[RecordT]
-    needs: tuple[type[Instrument], ...]
+    needs: tuple[type[Instrument], ...] | Callable[[ParametersT], tuple[type[Instrument], ...]]
     check: Callable[[Die, Envelope, ParametersT], None]
     steps: Callable[[ParametersT], int]
     run: Callable[[ProtocolBench, ParametersT, Start[Any]], Iterator[RecordT | StepEnd]]
@@ -125,6 +126,11 @@ class Protocol(Generic[ParametersT, RecordT]):
     waits: bool = False
     figure: Callable[[Sequence[RecordT], ParametersT], Figure] | None = None
     in_truth: Callable[[RecordT, float], RecordT] | None = None
+    check_board: Callable[[Capabilities, ParametersT], None] | None = None
+
+    def needed(self, parameters: ParametersT) -> tuple[type[Instrument], ...]:
+        """Return the interfaces of the instruments that a run with these parameters asks."""
+        return self.needs(parameters) if callable(self.needs) else self.needs
 
 
 def pack_memory(memory: object) -> str:

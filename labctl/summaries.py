@@ -70,7 +70,9 @@ def summary_lines(summary: Any) -> list[str]:
     if not is_dataclass(summary) or isinstance(summary, type):
         return []
     values, kind = asdict(summary), typing.cast("type[Any]", type(summary))
-    return [f"  {column.name:<20} {_worded(values[column.name], column.unit)}" for column in summary_columns(kind)]
+    figures = summary_columns(kind)
+    width = max(20, *(len(column.name) for column in figures))
+    return [f"  {column.name:<{width}} {_worded(values[column.name], column.unit)}" for column in figures]
 
 
 def criteria_lines(summary: Any, criteria: Iterable[Criterion]) -> list[str]:

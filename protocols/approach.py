@@ -46,6 +46,7 @@ class Drive:
         step: first guess of what one pulse does (S).
         read_voltage: V.
         samples: of one read.
+        width_max: longest pulse that the die may see (s).
     """
 
     potentiation: float
@@ -55,6 +56,7 @@ class Drive:
     step: float
     read_voltage: float
     samples: int
+    width_max: float = math.inf
 
     def pulse(self, upwards: bool) -> tuple[float, float]:
         """Return amplitude (V) and width (s) of a pulse."""
@@ -134,5 +136,5 @@ def _train(cell: Cell, drive: Drive, up: bool, time: float, width_min: float, co
     most = min(count_max, int(BURST_TIME / max(2 * width, SLOT_MIN)))
     if time >= 1.5 * width:
         return Pulse(cell, amplitude, width, min(most, round(time / width)))
-    shortest = min(width, width_min)
-    return Pulse(cell, amplitude, max(shortest, round(time * 1e9) / 1e9), 1)
+    shortest, longest = min(width, width_min), max(width, min(1.5 * width, drive.width_max))
+    return Pulse(cell, amplitude, min(max(shortest, round(time * 1e9) / 1e9), longest), 1)

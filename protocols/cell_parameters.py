@@ -18,6 +18,7 @@ from labctl.units import Count, Seconds, Volts, YesNo, format_quantity
 
 if TYPE_CHECKING:
     from labctl.bench import Die
+    from labctl.instruments import Capabilities
     from labctl.limits import Envelope
 
 READ_GRID = 15.259e-6
@@ -72,6 +73,35 @@ def check_cell(die: Die, envelope: Envelope, parameters: CellParameters) -> None
         raise ParameterError(
             f"--set read_voltage: reads at {format_quantity(parameters.read_voltage, 'V')} may disturb the cell; "
             f"read at {format_quantity(REFERENCE_VOLTAGE, 'V')} or below, or add --set force=yes"
+        )
+
+
+def check_pulses(able: Capabilities, parameters: PulsedCellParameters) -> None:
+    """Refuse pulses that the board cannot make.
+
+    Raises:
+        ParameterError: names the parameter and what the board makes.
+    """
+    for name in ("potentiation", "depression"):
+        check_width(able, f"{name}_width", getattr(parameters, f"{name}_width"))
+        amplitude: float = getattr(parameters, name)
+        if not able.v_min <= amplitude <= able.v_max:
+            raise ParameterError(
+                f"--set {name}: the board pulses from {format_quantity(able.v_min, 'V')} to "
+                f"{format_quantity(able.v_max, 'V')}, not at {format_quantity(amplitude, 'V')}"
+            )
+
+
+def check_width(able: Capabilities, name: str, width: float) -> None:
+    """Refuse a width (s) that the board cannot make; `name` is the parameter's.
+
+    Raises:
+        ParameterError: says what the board makes.
+    """
+    if not round(able.width_min * 1e9) <= round(width * 1e9) <= round(able.width_max * 1e9):
+        raise ParameterError(
+            f"--set {name}: the board makes pulses of {format_quantity(able.width_min, 's')} to "
+            f"{format_quantity(able.width_max, 's')}, not of {format_quantity(width, 's')}"
         )
 
 

@@ -19,7 +19,7 @@ from labctl.levels import LEVELS
 from labctl.protocol import Criterion, Outcome, Protocol, StepEnd, judge
 from labctl.units import Count, Fraction, Seconds, Siemens, format_quantity
 from protocols.analysis.endurance_window import CRITERION, fit_endurance
-from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale
+from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.cycling import Cycle, Cycler
 from protocols.endurance_figure import figure
 from protocols.erasure import pulse_slot
@@ -301,4 +301,5 @@ PROTOCOL = Protocol(
     memory=EnduranceMemory,
     pulses=_pulses,
     figure=figure,
+    check_board=check_pulses,
 )

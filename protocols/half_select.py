@@ -17,7 +17,7 @@ from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from labctl.protocol import Criterion, Outcome, Protocol, StepEnd, judge
 from labctl.units import Count, Levels, Seconds, Siemens, Written, format_quantity, parse_number
 from protocols.analysis.disturb import TOLERANCE, programming_disturb
-from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale
+from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.half_select_figure import figure
 from protocols.half_select_jumps import PLACES, Jumps, all_jumps, read_effects
 from protocols.levelled_cells import bring_near, read_cells
@@ -328,4 +328,5 @@ PROTOCOL = Protocol(
     memory=HalfSelectMemory,
     pulses=_pulses,
     figure=figure,
+    check_board=check_pulses,
 )

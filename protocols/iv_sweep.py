@@ -13,13 +13,13 @@ import numpy as np
 from pydantic import Field
 
 from labctl.errors import EnvelopeError, ParameterError
-from labctl.instruments import Cell, Pulse, SourceSetup
+from labctl.instruments import Cell, ProbeBoard, Pulse, SourceMeter, SourceSetup
 from labctl.levels import REFERENCE_VOLTAGE
 from labctl.limits import WithinEnvelope
 from labctl.protocol import STEP_END, Protocol, Start, StepEnd
 from labctl.timed import point_time
 from labctl.units import Amperes, Count, Seconds, Volts, Written, format_quantity, parse_number
-from protocols.cell_parameters import READ_GRID, CellParameters, check_cell
+from protocols.cell_parameters import READ_GRID, CellParameters, check_cell, check_width
 from protocols.iv_reader import REQUEST_TIME, BoardIvReader, IvReader, Point, SmuIvReader, train_time
 from protocols.iv_summary import summarise
 from protocols.iv_sweep_figure import figure
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from labctl.bench import Die
+    from labctl.instruments import Capabilities, Instrument
     from labctl.limits import Envelope
     from labctl.protocol_bench import ProtocolBench
 
@@ -182,6 +183,16 @@ def _check_board(envelope: Envelope, parameters: IvSweepParameters, reach: float
         )
 
 
+def _needs(parameters: IvSweepParameters) -> tuple[type[Instrument], ...]:
+    return (SourceMeter,) if parameters.instrument == "smu" else (ProbeBoard,)
+
+
+def _check_pulses(able: Capabilities, parameters: IvSweepParameters) -> None:
+    """Refuse a width that the board cannot make."""
+    if parameters.instrument == "board" and parameters.mode == "pulsed":
+        check_width(able, "width", parameters.width)
+
+
 def _pulses(die: Die, parameters: IvSweepParameters) -> Mapping[Cell, int]:  # noqa: ARG001
     """Return how many pulses the board puts on the cell; those of a source-measure unit follow from the envelope."""
     if parameters.instrument == "smu" or parameters.mode != "pulsed":
@@ -291,7 +302,7 @@ PROTOCOL = Protocol(
     title="measure one cell's current against voltage: staircase, loops or pulses, with compliance",
     parameters=IvSweepParameters,
     record=IvPoint,
-    needs=(),
+    needs=_needs,
     check=_check,
     steps=lambda parameters: len(branches(parameters)) + 2,
     run=_run,
@@ -299,4 +310,5 @@ PROTOCOL = Protocol(
     caption=_caption,
     pulses=_pulses,
     figure=figure,
+    check_board=_check_pulses,
 )

@@ -61,6 +61,7 @@ def bring_near(bench: ProtocolBench, cell: Cell, level: float, parameters: Pulse
         step=scale.step,
         read_voltage=REFERENCE_VOLTAGE,
         samples=min(parameters.samples, bench.board.capabilities().averages_max),
+        width_max=bench.envelope.pulse_width,
     )
     return approach(bench.board, cell, scale.conductance(level), NEAR * scale.step, drive)
 

@@ -20,10 +20,20 @@ from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Seconds, Siemens, Volts, Written, format_quantity
 from protocols.approach import Drive, approach
 from protocols.cell_noise import BLOCK, block_scatter, moves
-from protocols.cell_parameters import PulsedCellParameters, check_cell
+from protocols.cell_parameters import PulsedCellParameters, check_cell, check_pulses
+from protocols.erasure import pulse_slot
 from protocols.noise_figure import figure
 from protocols.noise_summary import summarise
-from protocols.repeated_reads import REQUEST_READS, Turns, conductances, read_in_turns, reads_in_request
+from protocols.repeated_reads import (
+    REQUEST_READS,
+    REQUEST_TIME,
+    SAMPLE_TIME,
+    SETTLING,
+    Turns,
+    conductances,
+    read_in_turns,
+    reads_in_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +154,13 @@ def _check(die: Die, envelope: Envelope, parameters: NoiseParameters) -> None:
         raise ParameterError(
             f"--set samples: a request of 4 s holds fewer than 128 reads of {parameters.samples} samples each"
         )
+    width = max(parameters.potentiation_width, parameters.depression_width)
+    most = int(REQUEST_TIME / (pulse_slot(width) + SETTLING + parameters.step_samples * SAMPLE_TIME))
+    if parameters.staircase > most:
+        raise ParameterError(
+            f"--set staircase: {parameters.staircase} pulses of {format_quantity(width, 's')} with their reads take "
+            f"longer than a request of 4 s; use {most} at most"
+        )
     if len(set(parameters.levels)) < len(parameters.levels):
         raise ParameterError("--set levels: a level stands there twice")
 
@@ -164,6 +181,7 @@ def _run(
         scale.step,
         parameters.read_voltage,
         16,
+        bench.envelope.pulse_width,
     )
     for step in plan(parameters)[start.steps :]:
         if memory.disturbed:
@@ -220,4 +238,5 @@ PROTOCOL = Protocol(
     caption=_caption,
     memory=NoiseMemory,
     figure=figure,
+    check_board=check_pulses,
 )

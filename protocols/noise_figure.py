@@ -92,7 +92,10 @@ def _spectra(groups: dict[int, list[NoiseRecord]], found: Sequence[LevelNoise]) 
         marks.append(curve(frequency, density.density[:-1], f"level {one.level}"))
         marks.append(curve(frequency, one.fit.density(frequency), "", "dashed"))
     return Panel(
-        "Spectra of reads, with their fits", Axis("frequency", "Hz", True), Axis("S²/Hz", "", True), tuple(marks)
+        "Spectra of reads; dashed: their fits",
+        Axis("frequency", "Hz", True),
+        Axis("density (S²/Hz)", "", True),
+        tuple(marks),
     )
 
 
@@ -124,5 +127,8 @@ def _variograms(groups: dict[int, list[NoiseRecord]]) -> Panel:
             mean = np.mean([shape.semivariance for shape in shapes], axis=0)
             marks.append(curve(shapes[0].pulses, mean, f"level {level}", "line and points"))
     return Panel(
-        "Variograms: read noise at 0 pulses, write noise in the slope", Axis("pulses"), Axis("S²"), tuple(marks)
+        "Variograms: read noise at 0 pulses, write noise in the slope",
+        Axis("pulses"),
+        Axis("semivariance (S²)"),
+        tuple(marks),
     )

@@ -19,7 +19,7 @@ from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Levels, Seconds, Siemens, Volts, Written, format_quantity
 from protocols.analysis.pulse_choice import Doubts, WidthLimits, choose_height, choose_width
 from protocols.analysis.travel_time import EDGES, TravelTime, learn_travel_time
-from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale
+from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.cell_reader import BoardReader, ReadScale
 from protocols.erasure import erase
 from protocols.height_calibration import SHARES, HeightMemory, MeasuredLaw, height_of, try_height, width_for
@@ -299,4 +299,5 @@ PROTOCOL = Protocol(
     memory=OneStepMemory,
     figure=figure,
     in_truth=_in_truth,
+    check_board=check_pulses,
 )

@@ -17,7 +17,7 @@ from labctl.instruments import ProbeBoard
 from labctl.levels import G_MAX, LEVELS, REFERENCE_VOLTAGE
 from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Written, format_quantity, parse_count, parse_number
-from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale
+from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.cell_reader import BoardReader, ReadScale
 from protocols.erasure import erase
 from protocols.measured_curves import CurveName, measured_curve
@@ -213,4 +213,5 @@ PROTOCOL = Protocol(
     memory=StairsMemory,
     figure=_figure,
     in_truth=_in_truth,
+    check_board=check_pulses,
 )

@@ -16,7 +16,7 @@ from labctl.instruments import ProbeBoard
 from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.protocol import Criterion, Outcome, Protocol, StepEnd, judge
 from labctl.units import Count, Levels, Seconds, Siemens, Volts, Written, format_quantity
-from protocols.cell_parameters import PulsedCellParameters, check_cell
+from protocols.cell_parameters import PulsedCellParameters, check_cell, check_pulses
 from protocols.levelled_cells import bring_near, cells_in_column, check_rows
 from protocols.read_disturb_figure import figure
 from protocols.read_disturb_summary import CONFIDENCE, VoltageDisturb, voltage_disturbs
@@ -321,4 +321,5 @@ PROTOCOL = Protocol(
     caption=_caption,
     memory=ReadDisturbMemory,
     figure=figure,
+    check_board=check_pulses,
 )

@@ -19,7 +19,7 @@ from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.protocol import Criterion, Outcome, Protocol, StepEnd, judge
 from labctl.units import Count, Levels, Seconds, Siemens, Written, format_quantity
 from protocols.board_age import BoardAge
-from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale
+from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.levelled_cells import bring_near, cells_in_column, check_rows, read_cells
 from protocols.read_effect import SURVEY_READS
 from protocols.retention_figure import figure
@@ -311,4 +311,5 @@ PROTOCOL = Protocol(
     memory=RetentionMemory,
     waits=True,
     figure=figure,
+    check_board=check_pulses,
 )

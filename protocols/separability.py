@@ -18,7 +18,7 @@ from labctl.levels import LEVELS, parse_levels
 from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Fraction, Levels, Seconds, Siemens, Volts, Written, format_quantity
 from protocols.approach import Drive, approach
-from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale
+from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.neighbour_reads import reads_move
 from protocols.repeated_reads import REQUEST_READS, Turns, read_in_turns, reads_in_request
 from protocols.separability_figure import figure
@@ -172,6 +172,7 @@ def _run(
         scale.step,
         parameters.read_voltage,
         parameters.samples,
+        bench.envelope.pulse_width,
     )
     for step in plan(parameters)[start.steps :]:
         if memory.disturbed:
@@ -211,4 +212,5 @@ PROTOCOL = Protocol(
     caption=_caption,
     memory=SeparabilityMemory,
     figure=figure,
+    check_board=check_pulses,
 )

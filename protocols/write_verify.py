@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from labctl.errors import EnvelopeError, ParameterError
-from labctl.instruments import Cell, ProbeBoard, PulseReceipt, ReadScheme, SourceSetup, WriteScheme
+from labctl.instruments import Cell, ProbeBoard, PulseReceipt, ReadScheme, SourceMeter, SourceSetup, WriteScheme
 from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.limits import WithinEnvelope
 from labctl.protocol import Criterion, Outcome, Parameters, Protocol, StepEnd, judge
@@ -329,7 +329,7 @@ PROTOCOL = Protocol(
     title="program one cell to each of a list of levels and verify them",
     parameters=WriteVerifyParameters,
     record=LevelWritten,
-    needs=(ProbeBoard,),
+    needs=lambda parameters: (ProbeBoard, SourceMeter) if parameters.reader == "smu" else (ProbeBoard,),
     check=_check,
     steps=lambda parameters: len(_levels(parameters)),
     run=_run,

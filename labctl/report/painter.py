@@ -50,6 +50,8 @@ class Painter:
         self._curves = 0
         self._dashes = 0
         self._fills = 0
+        self._last: tuple[str, str | tuple[object, ...]] | None = None
+        """Colour and dashes of the last curve with a label: a line without one belongs to it."""
 
     def paint(self, panel: Panel, like: Sequence[Panel]) -> None:
         """Draw everything that stands in `panel`, in the colours of the values of all `like` it."""
@@ -88,16 +90,22 @@ class Painter:
         axes.set_ylim(y.low, y.high)
 
     def _curve(self, curve: Curve) -> None:
+        if self._last is not None and not curve.label and curve.error is None and curve.style in ("line", "dashed"):
+            colour, dash = self._last
+            self._line(curve, colour, DASHES[0] if curve.style == "dashed" and dash == "-" else dash, 1.3)
+            return
         if curve.style == "dashed":
             dash = DASHES[self._dashes % len(DASHES)]
             colours = (self._palette.ink, self._palette.quiet, *self._palette.curves[::-1])
             colour = colours[self._dashes % len(colours)]
             self._dashes += 1
             self._line(curve, colour, dash, 1.3)
+            self._last = (colour, dash)
             return
         colour = self._palette.curves[self._curves % len(self._palette.curves)]
         marker = MARKERS[self._curves % len(MARKERS)]
         self._curves += 1
+        self._last = (colour, "-")
         if curve.error is not None:
             self._errors(curve, curve.error, colour)
         if curve.style == "points":

@@ -37,12 +37,13 @@ class WidthLimits:
     most: Seconds = WIDTH_MAX
 
     def nearest(self, width: float) -> float:
-        """Return the width (s) that can be had nearest to `width`; 0: no pulse."""
+        """Return the width (s) that can be had nearest to `width`, never above `most`; 0: no pulse."""
         whole = round(min(width, self.most) / NANOSECOND)
         least, most = math.ceil(self.least / NANOSECOND - 1e-6), math.floor(self.most / NANOSECOND + 1e-6)
         if whole < least:
             return least * NANOSECOND if 2 * width >= least * NANOSECOND else 0.0
-        return min(whole, most) * NANOSECOND
+        # 100 * 1e-9 is above 100e-9 by its last bit: an envelope would refuse it.
+        return min(min(whole, most) * NANOSECOND, self.most)
 
 
 @dataclass(frozen=True, slots=True)

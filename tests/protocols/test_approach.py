@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -82,6 +82,15 @@ def test_a_cell_is_reached_whatever_a_pulse_does(factor: float, target: float) -
     assert abs(fake.conductance - target) <= tolerance
     assert len(fake.trains) <= 24
     assert found.pulses == sum(pulse.count for pulse in fake.trains)
+
+
+def test_no_pulse_is_longer_than_the_die_may_see() -> None:
+    for width_max in (80e-9, 100e-9):
+        fake = _Board(2e-3, STEP, STEP)
+        drive = replace(DRIVE, width_max=width_max)
+        for way in (1.3, 1.45, -1.4, -1.2):
+            assert approach(board_of(fake), CELL, fake.conductance + way * STEP, 0.15 * STEP, drive).reached
+        assert max(pulse.width for pulse in fake.trains) <= width_max
 
 
 def test_noise_as_large_as_the_tolerance_does_not_lead_astray() -> None:

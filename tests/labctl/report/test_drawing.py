@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.image import imread
 
-from labctl.figure import Axis, Band, Bars, Figure, Map, Panel, curve
+from labctl.figure import Axis, Band, Bars, Curve, Figure, Map, Panel, curve
 from labctl.report import drawing
 from labctl.report.drawing import NARROW, WIDE, render
 from labctl.report.palette import DARK, LIGHT, Palette
@@ -92,6 +93,24 @@ def test_a_million_points_are_drawn_with_some_thousands() -> None:
     many = np.arange(1e6)
     panel = Panel("many", Axis("time", "s"), Axis("g", "S"), (curve(many, RNG.normal(size=many.size)),))
     assert len(render(Figure("many", (panel,)), LIGHT, ("pdf",))["pdf"]) < 300_000
+
+
+@pytest.mark.parametrize("style", ["line", "dashed"])
+def test_a_line_without_a_name_has_the_colour_of_the_curve_before_it(
+    style: Literal["line", "dashed"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "DPI", 150)  # thin lines need pixels that are theirs alone
+
+    def seen(*fits: Curve) -> list[int]:
+        marks = [mark for k, fit in enumerate(fits) for mark in (curve(X[:1], X[:1] + k, f"points {k}", "points"), fit)]
+        panel = Panel("p", Axis("x"), Axis("y"), (*marks, curve(X, X + 2, "last")))
+        picture = pixels(render(Figure("fits", (panel,)), LIGHT, ("png",))["png"])
+        return [int(np.isclose(picture, colour(c), atol=0.02).all(axis=-1).sum()) for c in LIGHT.curves[:5]]
+
+    fitted, bare = seen(curve(X, X, "", style), curve(X, X + 1, "", style)), seen(curve([], []), curve([], []))
+    assert fitted[0] > bare[0] + 20
+    assert fitted[1] > bare[1] + 20
+    assert fitted[2:] == bare[2:]  # of the last curve, and of none
 
 
 def test_text_is_only_text() -> None:

@@ -51,6 +51,13 @@ def test_a_board_with_other_limits_is_obeyed() -> None:
     assert pulse.error == pytest.approx(87.5)
 
 
+@given(st.integers(20, 10_000_000), st.floats(0, 1))
+def test_no_width_is_above_the_limit_by_its_last_bit(most: int, width: float) -> None:
+    limit = most / 1e9
+    assert WidthLimits(20e-9, limit).nearest(width) <= limit
+    assert WidthLimits(20e-9, limit).nearest(1.0) == limit
+
+
 def test_the_published_scatter_adds_up_to_the_published_sums() -> None:
     # 8.9 % of a step: 16,519 steps scatter by 11.5 levels.
     assert write_scatter(0, 16_519, 0.0890) == pytest.approx(11.44, abs=0.01)
