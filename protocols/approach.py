@@ -16,6 +16,8 @@ from protocols.repeated_reads import conductances
 
 if TYPE_CHECKING:
     from labctl.instruments import Cell, ProbeBoard, PulseReceipt
+    from labctl.protocol_bench import ProtocolBench
+    from protocols.cell_parameters import PulsedCellParameters
 
 BURST_TIME = 2.0
 """Longest burst (s): a board gives 5 s to one request."""
@@ -57,6 +59,20 @@ class Drive:
     read_voltage: float
     samples: int
     width_max: float = math.inf
+
+    @classmethod
+    def of(cls, bench: ProtocolBench, parameters: PulsedCellParameters, read_voltage: float, samples: int) -> Drive:
+        """Return the drive that a protocol's parameters ask for; a pulse is taken for a level at first."""
+        return cls(
+            potentiation=parameters.potentiation,
+            depression=parameters.depression,
+            potentiation_width=parameters.potentiation_width,
+            depression_width=parameters.depression_width,
+            step=bench.die.scale.step,
+            read_voltage=read_voltage,
+            samples=samples,
+            width_max=bench.envelope.pulse_width,
+        )
 
     def pulse(self, upwards: bool) -> tuple[float, float]:
         """Return amplitude (V) and width (s) of a pulse."""

@@ -53,16 +53,8 @@ def bring_near(bench: ProtocolBench, cell: Cell, level: float, parameters: Pulse
         EquipmentError: if a read is no measurement.
     """
     scale = bench.die.scale
-    drive = Drive(
-        potentiation=parameters.potentiation,
-        depression=parameters.depression,
-        potentiation_width=parameters.potentiation_width,
-        depression_width=parameters.depression_width,
-        step=scale.step,
-        read_voltage=REFERENCE_VOLTAGE,
-        samples=min(parameters.samples, bench.board.capabilities().averages_max),
-        width_max=bench.envelope.pulse_width,
-    )
+    samples = min(parameters.samples, bench.board.capabilities().averages_max)
+    drive = Drive.of(bench, parameters, REFERENCE_VOLTAGE, samples)
     return approach(bench.board, cell, scale.conductance(level), NEAR * scale.step, drive)
 
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
 
+APPROACH_SAMPLES = 16
+"""Samples of the reads that bring the cell to a level."""
 NEAR = LEVELS / 1000
 """How near (levels) a cell is brought to a level: its noise is the same all around."""
 QUICK = 4
@@ -173,16 +175,7 @@ def _run(
     began = bench.clock.now() - start.time
     cell, scale = parameters.cell, bench.die.scale
     turns = Turns.beside(cell, bench.die.rows, bench.die.columns)
-    drive = Drive(
-        parameters.potentiation,
-        parameters.depression,
-        parameters.potentiation_width,
-        parameters.depression_width,
-        scale.step,
-        parameters.read_voltage,
-        16,
-        bench.envelope.pulse_width,
-    )
+    drive = Drive.of(bench, parameters, parameters.read_voltage, APPROACH_SAMPLES)
     for step in plan(parameters)[start.steps :]:
         if memory.disturbed:
             yield StepEnd(memory)

@@ -164,16 +164,7 @@ def _run(
     began = bench.clock.now() - start.time
     cell, scale = parameters.cell, bench.die.scale
     turns = Turns.beside(cell, bench.die.rows, bench.die.columns)
-    drive = Drive(
-        parameters.potentiation,
-        parameters.depression,
-        parameters.potentiation_width,
-        parameters.depression_width,
-        scale.step,
-        parameters.read_voltage,
-        parameters.samples,
-        bench.envelope.pulse_width,
-    )
+    drive = Drive.of(bench, parameters, parameters.read_voltage, parameters.samples)
     for step in plan(parameters)[start.steps :]:
         if memory.disturbed:
             yield StepEnd(memory)

@@ -24,6 +24,8 @@ MEASURE = {
     "keithley-2600": b"smua.source.output = smua.OUTPUT_ON print(smua.measure.i())\n",
     "keysight-b2900": b":OUTP ON\n:MEAS:CURR?\n",
 }
+NOT_A_NUMBER = b"+9.91"
+"""How SCPI writes that there is no number."""
 TSP_NEXT_ERROR = b"code = errorqueue.next() print(string.format('%d', code))\n"
 
 
@@ -44,7 +46,10 @@ def test_an_smu_says_so_in_its_error_queue(
             refusing.setattr(SmuTerminals, "measure", refuse)
             connection.sendall(MEASURE[driver])
             connection.sendall(ask_error)
-            assert answers.readline().startswith(b"-310")
+            said = answers.readline()
+            if said.startswith(NOT_A_NUMBER):  # a run that ended before its query was looked at has no reading to give
+                said = answers.readline()
+            assert said.startswith(b"-310")
         connection.sendall(b"errorqueue.clear()\n" if driver == "keithley-2600" else b"*CLS\n")
         connection.sendall(MEASURE[driver])
         assert abs(float(answers.readline().split(b",")[0])) < 1.0
