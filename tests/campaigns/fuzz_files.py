@@ -58,7 +58,7 @@ _FAMILIES: Final[tuple[tuple[str, type[Giver], int, int], ...]] = (
 FUZZ_FILES: Final = tuple(
     Campaign(
         f"fuzz/{name}",
-        "hostile inputs: only errors of labctl's tree, no hang over 1 s, memory below 200 MB",
+        "hostile inputs: only errors of labctl's tree, no hang over 1 s, at most 60 MB more memory",
         short,
         long,
         functools.partial(run, f"fuzz/{name}", family),
