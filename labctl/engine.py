@@ -42,7 +42,7 @@ from labctl.sleep_watch import LapsedError, Waking
 from labctl.starting import check_goes_on, find_start, tell_outcomes
 from labctl.steering import Steering
 from labctl.stop_requests import StopNowError, StopRequests
-from labctl.store import RunWriter, make_run_folder, write_manifest
+from labctl.store import RunWriter, make_run_folder, write_manifest, write_run_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -356,11 +356,20 @@ class _Run:
 
     def _outcome(self) -> Outcome:
         """Sum up what is on disk: the whole run, whatever process wrote it."""
+        return self._plan.protocol.summarise(self._records(), self._plan.parameters)
+
+    def _records(self) -> list[Any]:
         with closing(RunReader(self._folder)) as reader:
-            records = reader.typed(RECORDS, self._plan.protocol.record)
-        return self._plan.protocol.summarise(records, self._plan.parameters)
+            return reader.typed(RECORDS, self._plan.protocol.record)
+
+    def _keep_files(self) -> None:
+        """Write what the protocol makes of its records beside them."""
+        make = self._plan.protocol.files
+        for file in () if make is None else make(self._records(), self._plan.parameters):
+            write_run_file(self._folder, file.name, file.content)
 
     def _finish(self, outcome: Outcome) -> RunResult:
+        self._keep_files()
         cost = self._store.cost()
         self._end("finished", outcome, None)
         return RunResult(

@@ -23,7 +23,7 @@ from labctl.summaries import judge as judge
 from labctl.units import Unit, Written, YesNo, format_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -59,6 +59,20 @@ class StepEnd:
 
 
 STEP_END = StepEnd()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """A file that a protocol makes of its records, kept in the run folder, as a picture of what was reconstructed.
+
+    Args:
+        name: of the file, without a folder.
+        content: its bytes.
+    """
+
+    name: str
+    content: bytes
+
 
 MemoryT = TypeVar("MemoryT")
 
@@ -109,6 +123,7 @@ class Protocol(Generic[ParametersT, RecordT]):
         figure: what the records of a run, whole or broken off, look like; never called without a record.
         in_truth: a record as it would be had the cell's true conductance (S) been read: what an audit sums up. Records
             of such a protocol name `row`, `column`, `boot` and `delivered`.
+        files: what a finished run leaves in its folder beside its records.
     """
 
     name: str
@@ -127,6 +142,7 @@ class Protocol(Generic[ParametersT, RecordT]):
     figure: Callable[[Sequence[RecordT], ParametersT], Figure] | None = None
     in_truth: Callable[[RecordT, float], RecordT] | None = None
     check_board: Callable[[Capabilities, ParametersT], None] | None = None
+    files: Callable[[Sequence[RecordT], ParametersT], Iterable[RunFile]] | None = None
 
     def needed(self, parameters: ParametersT) -> tuple[type[Instrument], ...]:
         """Return the interfaces of the instruments that a run with these parameters asks."""

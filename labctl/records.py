@@ -1,7 +1,8 @@
 """Records: the typed items that a protocol yields, and what their fields are called on disk and on an axis.
 
-A record is a frozen, slotted dataclass whose fields are floats, ints, bools or text; a float carries its unit as an
-annotation (`labctl.units`), and a field's documentation stands in a docstring below it or in the class docstring.
+A record is a frozen, slotted dataclass whose fields are floats, ints, bools, text, or rows of floats
+(`tuple[Amperes, ...]`); a float carries its unit as an annotation (`labctl.units`), and a field's documentation stands
+in a docstring below it or in the class docstring.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import operator
+import sys
 import typing
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from labctl.units import PLAIN_UNITS, Unit, Written
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 FIELD_TYPES = {float: "REAL", int: "INTEGER", bool: "INTEGER", str: "TEXT"}
 """What a field may be, and as what SQLite keeps it."""
+_SQL_TYPES = {kind.__name__: sql for kind, sql in FIELD_TYPES.items()}
+ROW_TYPE = "floats"
+"""Type of a column whose values are rows of floats; SQLite keeps each as a BLOB of little-endian binary64."""
 RESERVED = frozenset({"id", "step"})
 """Columns that the store keeps beside a record's fields."""
 
@@ -29,13 +35,18 @@ class Column:
 
     Args:
         name: of the field.
-        type: "float", "int", "bool" or "str".
+        type: "float", "int", "bool", "str" or "floats".
         unit: SI symbol, "levels", "dB", or "" where there is none.
     """
 
     name: str
     type: str
     unit: str
+
+    @property
+    def sql(self) -> str:
+        """What SQLite keeps it as."""
+        return "BLOB" if self.type == ROW_TYPE else _SQL_TYPES[self.type]
 
 
 @functools.cache
@@ -50,22 +61,58 @@ def columns(record_type: type) -> tuple[Column, ...]:
 
 
 def values_of(record_type: type) -> Callable[[Any], tuple[Any, ...]]:
-    """Return a function that takes a record apart into its values, in the order of `columns`."""
+    """Return a function that takes a record apart into what the store keeps, in the order of `columns`."""
     names = [column.name for column in columns(record_type)]
-    if len(names) == 1:
-        only = operator.attrgetter(names[0])
-        return lambda record: (only(record),)
+    is_row = [column.type == ROW_TYPE for column in columns(record_type)]
+    if len(names) == 1 or any(is_row):
+        return lambda record: tuple(
+            pack_row(getattr(record, name)) if row else getattr(record, name)
+            for name, row in zip(names, is_row, strict=True)
+        )
     return operator.attrgetter(*names)
 
 
+def pack_row(values: Iterable[float]) -> bytes:
+    """Return floats as little-endian binary64."""
+    packed = array("d", values)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def unpack_row(data: bytes) -> tuple[float, ...]:
+    """Return the floats that `pack_row` packed.
+
+    Raises:
+        ValueError: if `data` is not a whole number of them.
+        TypeError: if it is no bytes.
+    """
+    packed = array("d")
+    packed.frombytes(data)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return tuple(packed)
+
+
 def _column(name: str, hint: Any) -> Column:
-    annotations: tuple[Any, ...] = getattr(hint, "__metadata__", ())
-    base = typing.get_args(hint)[0] if annotations else hint
     if name in RESERVED:
         raise TypeError(f"record field {name!r}: the run folder has a column of its own of that name; choose another")
-    if base not in FIELD_TYPES:
-        raise TypeError(f"record field {name!r} is {base!r}; a record holds float, int, bool or str")
-    return Column(name, base.__name__, unit_of(annotations))
+    parts = typing.get_args(hint)
+    if typing.get_origin(hint) is tuple and len(parts) == 2 and parts[1] is Ellipsis:
+        of, annotations = _base(parts[0])
+        kind = ROW_TYPE if of is float else ""
+    else:
+        of, annotations = _base(hint)
+        kind = of.__name__ if of in FIELD_TYPES else ""
+    if not kind:
+        raise TypeError(f"record field {name!r} is {hint!r}; a record holds float, int, bool, str or tuple[float, ...]")
+    return Column(name, kind, unit_of(annotations))
+
+
+def _base(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return the type that a hint annotates, and its annotations."""
+    annotations: tuple[Any, ...] = getattr(hint, "__metadata__", ())
+    return (typing.get_args(hint)[0] if annotations else hint), annotations
 
 
 def unit_of(annotations: Iterable[Any]) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from labctl import ledger_store
 from labctl.errors import RunNotFoundError, StoreError
 from labctl.foreign_database import Patience, distrust
-from labctl.records import Column, columns
+from labctl.records import ROW_TYPE, Column, columns, unpack_row
 from labctl.run_cost import Cost
 from labctl.run_names import MANIFEST, RUN_NAME, manifest_text
 from labctl.store import COST, DATABASE, UNREADABLE
@@ -31,6 +31,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "int": int,
     "bool": bool,
     "str": str,
+    ROW_TYPE: unpack_row,
 }
 """How SQLite's values become a field's again: it keeps NaN as NULL, and booleans as numbers."""
 RecordT = TypeVar("RecordT")

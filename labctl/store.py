@@ -20,7 +20,7 @@ from labctl import ledger_store
 from labctl.errors import StoreError
 from labctl.escaped import escaped
 from labctl.ledger_store import RunLedger
-from labctl.records import FIELD_TYPES, Column, columns, values_of
+from labctl.records import Column, columns, values_of
 from labctl.run_cost import Cost
 from labctl.run_names import MANIFEST
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 DATABASE = "run.sqlite"
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What comes of a damaged database: SQLite's own words of it may be no text."""
-_SQL_TYPES = {kind.__name__: sql for kind, sql in FIELD_TYPES.items()}
 _SCHEMA = (
     "CREATE TABLE record_type (name TEXT PRIMARY KEY, columns TEXT NOT NULL)",
     """CREATE TABLE step (number INTEGER PRIMARY KEY, bench_time REAL NOT NULL, bench_cost REAL NOT NULL,
@@ -77,6 +76,18 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
         temporary.replace(folder / MANIFEST)
     except OSError as error:
         raise StoreError(f"cannot write {folder / MANIFEST}: {error.strerror or error}") from None
+
+
+def write_run_file(folder: Path, name: str, content: bytes) -> None:
+    """Write a file that a protocol made beside the records.
+
+    Raises:
+        StoreError: if the folder cannot be written.
+    """
+    try:
+        (folder / name).write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"cannot write {folder / name}: {error.strerror or error}") from None
 
 
 _PROGRESS = "SELECT COALESCE(MAX(number), 0), COALESCE(MAX(bench_time), 0.0) FROM step"
@@ -164,7 +175,7 @@ class RunWriter:
             self._db.execute(statement)
         for name, kind in record_types.items():
             fields = columns(kind)
-            sql = ", ".join(f'"{field.name}" {_SQL_TYPES[field.type]}' for field in fields)
+            sql = ", ".join(f'"{field.name}" {field.sql}' for field in fields)
             self._db.execute(f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, {sql})')
             self._db.execute("INSERT INTO record_type VALUES (?, ?)", (name, _columns_json(fields)))
         self._db.execute("COMMIT")

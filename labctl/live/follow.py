@@ -12,6 +12,7 @@ from labctl.errors import StoreError, UnitError
 from labctl.live.growing import GrowingColumn
 from labctl.live.pace import Pace
 from labctl.live.traces import choose_panels
+from labctl.records import ROW_TYPE
 from labctl.run_reader import RunReader, RunState
 from labctl.store import DATABASE, MANIFEST
 from labctl.units import parse_number
@@ -174,7 +175,7 @@ class Follower:
             return False
         for name, columns in types.items():
             if name not in self.tables:
-                numbers = {column.name: GrowingColumn() for column in columns if column.type != "str"}
+                numbers = {column.name: GrowingColumn() for column in columns if column.type not in ("str", ROW_TYPE)}
                 self.tables[name] = Table(columns, numbers=numbers)
         self.panels = choose_panels(types)
         return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from labctl.escaped import escaped
-from labctl.records import Column
+from labctl.records import ROW_TYPE, Column
 from labctl.units import format_quantity
 
 if TYPE_CHECKING:
@@ -92,6 +92,10 @@ def summary(detail: dict[str, Any]) -> list[Figure]:
     ]
 
 
+_FLOAT = 8
+"""Bytes of one value of a row."""
+
+
 def why_ended(detail: dict[str, Any]) -> str:
     """Return the error that ended a run, or "" if there was none."""
     error = detail.get("error")
@@ -111,6 +115,8 @@ def show_value(value: object, column: Column) -> str:
         return format_quantity(value, column.unit).replace(f" u{column.unit}", f" µ{column.unit}")
     if column.type == "bool" and value in (0, 1):
         return "yes" if value else "no"
+    if column.type == ROW_TYPE and isinstance(value, bytes):
+        return f"{len(value) // _FLOAT} values"
     return _plain(value)
 
 
