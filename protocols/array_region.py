@@ -34,9 +34,7 @@ class Region:
         return self.rows, self.columns
 
     def __str__(self) -> str:
-        return (
-            f"rows {self.row}..{self.row + self.rows - 1}, columns {self.column}..{self.column + self.columns - 1}"
-        )
+        return f"rows {self.row}..{self.row + self.rows - 1}, columns {self.column}..{self.column + self.columns - 1}"
 
     def cells(self) -> list[Cell]:
         """Return all cells, row by row."""

@@ -93,6 +93,27 @@ class IdealWiring(Wiring):
         return IdealProduct(self.die, direction, limit)
 
 
+_KNOWN = 2
+"""Voltages of a product's input lines whose currents are kept: of lines that are on and off."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """Input lines of a product, each at its voltage whatever the others do.
+
+    Args:
+        held: which are at their limit, shape (inputs,).
+        voltage: at which they stand, shape (inputs,) (V).
+        cells: currents, shape (inputs, outputs) (A).
+        power: of each line, shape (inputs,) (W).
+    """
+
+    held: NDArray[np.bool_]
+    voltage: NDArray[np.float64]
+    cells: NDArray[np.float64]
+    power: NDArray[np.float64]
+
+
 class IdealProduct:
     """A product on lines without resistance: each cell sees its input line's voltage, whatever the others do.
 
@@ -110,19 +131,31 @@ class IdealProduct:
         self._cells = cells if self._rows_in else cells.T
         self._law = die.law(self._cells.reshape(-1))
         self._outputs = self._cells.shape[1]
+        self._known: list[tuple[NDArray[np.float64], _Lines]] = []
 
     def points(self, patterns: NDArray[np.bool_], on: NDArray[np.float64], off: NDArray[np.float64]) -> ProductPoints:
         """Return operating points; arguments as in the interface."""
-        (held_on, on), (held_off, off) = self._held(on), self._held(off)
-        switched, cells = np.where(patterns, 1.0, 0.0), self._currents(on)
-        current, power = switched @ cells, switched @ (on * cells.sum(axis=1))
+        switched_on, switched_off = self._lines(on), self._lines(off)
+        switched = np.where(patterns, 1.0, 0.0)
+        current, power = switched @ switched_on.cells, switched @ switched_on.power
         if not patterns.all():
-            switched, cells = 1.0 - switched, self._currents(off)
-            current += switched @ cells
-            power += switched @ (off * cells.sum(axis=1))
-        voltage = np.where(patterns, on, off)
+            switched = 1.0 - switched
+            current += switched @ switched_off.cells
+            power += switched @ switched_off.power
+        voltage = np.where(patterns, switched_on.voltage, switched_off.voltage)
         across = voltage[:, :, None] if self._rows_in else voltage[:, None, :]
-        return ProductPoints(current, np.where(patterns, held_on, held_off), across, power)
+        return ProductPoints(current, np.where(patterns, switched_on.held, switched_off.held), across, power)
+
+    def _lines(self, voltage: NDArray[np.float64]) -> _Lines:
+        """Return the input lines at a voltage each (V): a request's vectors often share their two."""
+        for known, lines in self._known:
+            if np.array_equal(known, voltage):
+                return lines
+        held, within = self._held(voltage)
+        cells = self._currents(within)
+        lines = _Lines(held, within, cells, within * cells.sum(axis=1))
+        self._known = [(voltage.copy(), lines), *self._known[: _KNOWN - 1]]
+        return lines
 
     def _currents(self, voltage: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the currents (A) of all cells, shape (inputs, outputs), at each input's voltage (V)."""

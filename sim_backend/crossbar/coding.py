@@ -8,6 +8,7 @@ at the lines' mean voltages. Charging of the lines is not part of the circuit.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -101,7 +102,7 @@ class NonlinearProduct:
         self._direction = direction
         self._wiring = resistances
         self._tolerance = tolerance
-        self._last: Solution | None = None
+        self._last: tuple[Array, Solution] | None = None
 
     def currents(self, voltages: Array) -> Array:
         """Return output currents, shape (n, outputs) (A), at input `voltages`, shape (n, inputs) (V)."""
@@ -114,10 +115,21 @@ class NonlinearProduct:
     def solve(self, voltages: Array) -> Solution:
         """Return the operating point at input `voltages`, shape (inputs,) (V)."""
         driven = product_lines(self._shape, self._direction, voltages, self._wiring)
-        self._last = solve_nonlinear(
-            driven.network, self._law, driven.sources, start=self._last, tolerance=self._tolerance
+        found = solve_nonlinear(
+            driven.network, self._law, driven.sources, start=self._start(voltages), tolerance=self._tolerance
         )
-        return self._last
+        self._last = (voltages.copy(), found)
+        return found
+
+    def _start(self, voltages: Array) -> Solution | None:
+        """Return the last solution with each input line moved by as much as its source has been."""
+        if self._last is None:
+            return None
+        told, last = self._last
+        moved = voltages - told
+        if self._direction is Direction.ROWS_IN:
+            return replace(last, row_potential=last.row_potential + moved[:, None])
+        return replace(last, column_potential=last.column_potential + moved)
 
 
 def amplitude_coded(product: Product, voltages: Array, floor: float = 0.0) -> Array:

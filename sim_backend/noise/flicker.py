@@ -22,6 +22,7 @@ import numpy as np
 
 from sim_backend.noise.keyed import KeyedNoise
 from sim_backend.noise.kinds import NoiseKind
+from sim_backend.noise.slow_octaves import BLOCK, OCTAVE_SHIFT, SlowOctaves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,16 +31,12 @@ if TYPE_CHECKING:
 
 SAMPLE_TIME = 5e-6
 """Time over which one sample of the white read noise is taken, in s: the board's converter runs at 200 kSPS."""
-_OCTAVE_SHIFT = 48
-"""Keys are octave * 2^48 + number of the interval: 2^48 intervals of 5 us are 44 years."""
-_FAST = 62 << _OCTAVE_SHIFT
+_FAST = 62 << OCTAVE_SHIFT
 """Key of what an operation sees of the octaves that are shorter than itself."""
-_START = 63 << _OCTAVE_SHIFT
+_START = 63 << OCTAVE_SHIFT
 """Key of the moment at which a cell's intervals begin."""
 _KEPT = 8
 """Cells whose values are kept when cells are looked up one by one."""
-_BLOCK = 4096
-"""Cells looked up together: bounds the memory of a whole array's."""
 
 
 def octaves(profile: NoiseProfile) -> int:
@@ -72,6 +69,7 @@ class Flicker:
         self._count = octaves(profile)
         self._scale = 1 / math.sqrt(self._count)
         self._last = (math.nan, 0, 0.0)
+        self._slow = SlowOctaves(self._noise, self._count, cells)
         self._kept: dict[int, tuple[int, list[float | None]]] = {}
 
     @cached_property
@@ -94,10 +92,10 @@ class Flicker:
             end: of the operations (s, at least 0), one or one for each.
             duration: of each operation (s).
         """
-        if len(cells) > _BLOCK:
+        if len(cells) > BLOCK:
             ends = np.broadcast_to(end, cells.shape)
-            starts = range(0, len(cells), _BLOCK)
-            pieces = [slice(start, start + _BLOCK) for start in starts]
+            starts = range(0, len(cells), BLOCK)
+            pieces = [slice(start, start + BLOCK) for start in starts]
             return np.concatenate([self.mean(cells[p], numbers[p], ends[p], duration) for p in pieces])
         short, left = self._short(duration)
         if len(cells) == 1:
@@ -126,21 +124,7 @@ class Flicker:
     ) -> NDArray[np.float64]:
         """Return the sum of the means of the octaves that are longer than an operation: at most one change in each."""
         last = np.divide(end, self._shortest) + self._ahead[cells]
-        octave = np.arange(short, self._count)[:, None]
-        interval = last.astype(np.int64) >> octave
-        key = interval | (octave << _OCTAVE_SHIFT)
-        values = self._noise.normal(cells, key)
-        # How long the operation has been in the interval in which it ends, in shortest intervals.
-        inside = last - (interval << octave)
-        length = duration / self._shortest
-        crossing = np.flatnonzero((inside < length) & (interval > 0))
-        if crossing.size:
-            of_cell = crossing % len(cells)
-            before = self._noise.normal(cells[of_cell], key.reshape(-1)[crossing] - 1)
-            share = inside.reshape(-1)[crossing] / length
-            flat = values.reshape(-1)
-            flat[crossing] = share * flat[crossing] + (1 - share) * before
-        return values.sum(axis=0)
+        return self._slow.sum(cells, last, duration / self._shortest, short)
 
     def _long_of_one(self, cell: int, end: float, duration: float, short: int) -> float:
         """Return the same for one cell: its values are kept, as most octaves have changed nothing since the last.
@@ -173,4 +157,4 @@ class Flicker:
         return total
 
     def _value(self, cell: int, octave: int, interval: int) -> float:
-        return self._noise.normal_of(cell, interval | (octave << _OCTAVE_SHIFT))
+        return self._noise.normal_of(cell, interval | (octave << OCTAVE_SHIFT))

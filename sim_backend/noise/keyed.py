@@ -91,7 +91,11 @@ class KeyedNoise:
         return (whole + 0.5) * 2.0**-53
 
     def _words(self, cells: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.uint64]:
-        words = self.cell_words[cells] + self.count_words(counts)
+        if counts.size and cells.shape == counts.shape and (counts == (first := counts.flat[0])).all():
+            # As often as not an array's cells have all seen as much.
+            words = self.cell_words[cells] + np.uint64(self.count_word(int(first)))
+        else:
+            words = self.cell_words[cells] + self.count_words(counts)
         return finalise(words, np.empty_like(words))
 
 

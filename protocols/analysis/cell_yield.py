@@ -1,0 +1,225 @@
+"""Which cells of an array work, from how far a burst up and the same burst down moved them.
+
+What a burst does depends on the device, on where the cell stands (a nonlinear film moves differently at each
+conductance) and on its place (wires take a part of the pulse). A cell is therefore held against the median of the cells
+that are near in all three: row, column and conductance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+NEIGHBOURS = 33
+"""Cells whose median says what is to be expected; 16 of them may be faulty."""
+STUCK = 0.05
+"""Share of the expected swing up to which a cell counts as stuck."""
+DEVIATIONS = 6.0
+"""Standard deviations of noise beyond which a swing is one: 4,096 cells show none of their noise alone."""
+LEAST_SWING = 0.5
+"""Swing (levels) below which a cell is never said to move, however quiet reads are."""
+OPEN_DEVIATIONS = 4.0
+"""Standard deviations of noise below which no current is seen."""
+SHARE_OF_TOP = 1 / 300
+"""Conductance, in those of the last level, below which cells count as alike in their neighbourhood."""
+OPEN_LINE = 0.9
+"""Share of open cells from which a line is open as a whole."""
+LINE_LEAST = 4
+"""Cells that a line must have in the region to be judged as a whole."""
+MAD = 1.4826
+"""Standard deviation of a normal distribution in its median absolute deviations."""
+
+
+class Kind(IntEnum):
+    """What a cell is."""
+
+    GOOD = 0
+    OPEN = 1
+    """It conducts nothing, and no burst changes that."""
+    SHORT = 2
+    """It conducts far more than its last level, or more than its reader holds."""
+    STUCK_HIGH = 3
+    """No burst moves it, from the upper half of the range."""
+    STUCK_LOW = 4
+    """Likewise from the lower half."""
+    WEAK = 5
+    """It moves, but much less than cells like it."""
+    LEAKY = 6
+    """It moves, but does not block as it should."""
+    UNTESTED = 7
+    """It got no burst: its line was held back, or the envelope did not allow one."""
+
+    @property
+    def words(self) -> str:
+        """As a person reads it."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is asked of cells.
+
+    Args:
+        top: conductance of the last level (S).
+        one_level: conductance of a level (S).
+        bottom: conductance of level 0 (S).
+        open_below: share of `bottom` below which a cell that does not move is open.
+        short_above: multiple of `top` beyond which a cell is shorted.
+        weak_below: share of the expected swing below which a cell is weak.
+        rectification: that a cell must have at least; 0: none.
+    """
+
+    top: float
+    one_level: float
+    bottom: float
+    open_below: float
+    short_above: float
+    weak_below: float
+    rectification: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What reads showed; conductances (S) of shape (rows, columns), not a number where there was no such read.
+
+    Args:
+        before: first of all.
+        again: once more, without a pulse between them.
+        raised: after the burst up.
+        lowered: after the burst down that followed it.
+        raised_reverse: after another burst up, read at the negative voltage.
+        lowered_reverse: after another burst down, likewise.
+        saturated: shape (rows, columns): a reader was at its end in any of them.
+    """
+
+    before: Array
+    again: Array
+    raised: Array
+    lowered: Array
+    raised_reverse: Array
+    lowered_reverse: Array
+    saturated: Flags
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Yield:
+    """What became of it; arrays of shape (rows, columns).
+
+    Args:
+        kind: a `Kind`.
+        swing: by how much the burst down lowered the cell after the burst up (S).
+        expected: the same of cells like it; not a number where none moved (S).
+        reverse: the swing as seen at the negative voltage (S).
+        noise: standard deviation of one read, of all cells together (S).
+    """
+
+    kind: NDArray[np.int64]
+    swing: Array
+    expected: Array
+    reverse: Array
+    noise: float
+
+
+def read_noise(before: Array, again: Array) -> float:
+    """Return the standard deviation of one read (S), from two in a row; a change that all have in common is no noise."""
+    difference = (again - before)[np.isfinite(again - before)]
+    if not difference.size:
+        return 0.0
+    return float(MAD * np.median(np.abs(difference - np.median(difference))) / np.sqrt(2))
+
+
+def judge_cells(seen: Seen, bounds: Bounds) -> Yield:
+    """Return what each cell is."""
+    noise = read_noise(seen.before, seen.again)
+    swing = seen.raised - seen.lowered
+    least = max(DEVIATIONS * np.sqrt(2) * noise, LEAST_SWING * bounds.one_level)
+    tested = np.isfinite(swing)
+    with np.errstate(invalid="ignore"):
+        moved = swing > least
+    expected = _expected(seen.before, swing, moved, bounds)
+    reads = np.stack([seen.before, seen.again, seen.raised, seen.lowered])
+    known = np.isfinite(reads).any(axis=0)
+    typical, largest = np.zeros(known.shape), np.zeros(known.shape)
+    typical[known] = np.nanmedian(reads[:, known], axis=0)
+    largest[known] = np.nanmax(reads[:, known], axis=0)
+    with np.errstate(invalid="ignore"):
+        stuck = tested & (~moved | (swing < STUCK * expected))
+        weak = tested & (swing < bounds.weak_below * expected)
+    nothing = max(bounds.open_below * bounds.bottom, OPEN_DEVIATIONS * noise)
+    reverse = seen.raised_reverse - seen.lowered_reverse
+    kind = np.full(swing.shape, int(Kind.GOOD))
+    kind[_leaky(swing, reverse, noise, bounds.rectification)] = Kind.LEAKY
+    kind[weak] = Kind.WEAK
+    kind[stuck] = Kind.STUCK_LOW
+    kind[stuck & (typical > (bounds.bottom + bounds.top) / 2)] = Kind.STUCK_HIGH
+    kind[stuck & (typical < nothing)] = Kind.OPEN
+    kind[~tested] = Kind.UNTESTED
+    kind[seen.saturated | (largest > bounds.short_above * bounds.top)] = Kind.SHORT
+    return Yield(kind, swing, expected, reverse, noise)
+
+
+def open_lines(kind: NDArray[np.int64], axis: int) -> NDArray[np.bool_]:
+    """Return which lines are open as a whole; `axis` is 1 for rows, 0 for columns."""
+    if kind.shape[axis] < LINE_LEAST:
+        return np.zeros(kind.shape[1 - axis], np.bool_)
+    return np.mean(kind == Kind.OPEN, axis=axis) >= OPEN_LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Rectification:
+    """Forward over reverse current at the read voltage.
+
+    Args:
+        ratio: None where the reverse current is too small to be seen.
+        at_least: its bound, with three standard deviations.
+    """
+
+    ratio: float | None
+    at_least: float
+
+
+def rectification(found: Yield) -> Rectification | None:
+    """Return the ratio of the cells that work, all together; None if it was not measured."""
+    use = (found.kind == Kind.GOOD) & np.isfinite(found.reverse)
+    if not use.any():
+        return None
+    forward, reverse = float(found.swing[use].sum()), float(found.reverse[use].sum())
+    sigma = found.noise * float(np.sqrt(2 * np.count_nonzero(use)))
+    bound = max(reverse, 0.0) + 3 * sigma
+    if bound <= 0:
+        return None
+    return Rectification(forward / reverse if reverse > 3 * sigma else None, forward / bound)
+
+
+def _leaky(swing: Array, reverse: Array, noise: float, least: float) -> Flags:
+    """Return which cells let more through than a ratio of `least` allows, beyond doubt."""
+    if least <= 0:
+        return np.zeros(swing.shape, np.bool_)
+    with np.errstate(invalid="ignore"):
+        return reverse - 3 * np.sqrt(2) * noise > swing / least
+
+
+def _expected(before: Array, swing: Array, moved: Flags, bounds: Bounds) -> Array:
+    """Return the median swing of the nearest cells that moved: in row, column, and logarithm of the conductance."""
+    expected = np.full(swing.shape, np.nan)
+    if not moved.any():
+        return expected
+    rows, columns = swing.shape
+    row, column = np.indices(swing.shape)
+    own = np.nan_to_num(before, nan=0.0).clip(0.0)
+    state = np.log(own + bounds.top * SHARE_OF_TOP)
+    places = np.stack([row / max(rows, 1), column / max(columns, 1), state], axis=-1)
+    count = min(NEIGHBOURS, int(np.count_nonzero(moved)))
+    _, nearest = cKDTree(places[moved]).query(places.reshape(-1, 3), k=np.arange(1, count + 1))
+    expected[:] = np.median(swing[moved][nearest], axis=1).reshape(swing.shape)
+    return expected

@@ -1,0 +1,401 @@
+"""Brings the cells of a region to levels, round by round: lists of pulses, then lists of reads.
+
+A round puts at most one burst on each cell that is not yet written, and reads what was pulsed or is undecided. How long
+a burst is comes from a filter over all cells (`write_algorithms/array_filter.py`). While a direction's speed is a
+guess, a few cells go ahead. When no cell is pending, all are read once more, and cells that turn out to be off go back.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr
+
+from labctl.errors import EquipmentError
+from labctl.levels import LEVELS
+from protocols.array_drive import put_out
+from protocols.write_algorithms.array_filter import ArrayFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from labctl.instruments import Cell
+    from labctl.protocol_bench import ProtocolBench
+    from protocols.array_drive import ArrayDrive
+    from protocols.array_reader import ArrayReader
+    from protocols.array_region import Region
+
+    Array = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+    Counts = NDArray[np.int64]
+
+SURE = 0.03
+"""Relative standard deviation of a burst's time up to which all cells are pulsed at once."""
+SCOUTS = 1 / 64
+"""Share of the cells that go ahead while a direction's speed is a guess."""
+SCOUTS_MIN = 8
+PROBE = 64.0
+"""Longest move (levels) of the first that go ahead: long enough to measure a speed to 2 %."""
+PROBE_SHARE, PROBE_MIN = 0.1, 8.0
+"""Of the way to the end of the range that such a move may take, and what is allowed everywhere (levels)."""
+LOOK = 0.5
+"""Share of the tolerance within which a cell that is undecided is read again rather than pulsed."""
+LOOKS = 3
+"""Reads in a row without a pulse after which what is undecided is pulsed or left."""
+STANDSTILL = 3
+"""Bursts in a row that hardly move a cell: it is stuck, or stands at an end of its range."""
+CHECKS = 4
+"""Final reads of all cells at most: after the last of them no cell goes back."""
+MOVED = 4.0
+"""A cell counts as stuck if all its bursts together moved it by less than so many standard deviations of a read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReport:
+    """What a round did.
+
+    Args:
+        round: counted from 1.
+        pulsed: cells that got a burst.
+        pulses: put out.
+        reads: cells that were read.
+        samples: of each read.
+        pending: cells that are neither written nor given up.
+        given_up: cells that are.
+        error_rms: of the estimates of all readable cells (levels).
+        within: share of all cells whose estimate is within half a level.
+        is_final_read: whether all cells were read without a pulse, to see whether they are still where they belong.
+        is_done: whether nothing is left to do.
+    """
+
+    round: int
+    pulsed: int
+    pulses: int
+    reads: int
+    samples: int
+    pending: int
+    given_up: int
+    error_rms: float
+    within: float
+    is_final_read: bool
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayWritten:
+    """Where the cells stand; arrays of shape (rows, columns), levels.
+
+    Args:
+        target: asked for.
+        level: as last read.
+        state: estimate that weighs the reads with what was known before.
+        sigma: its standard deviation.
+        written: within the tolerance with the confidence asked for.
+        given_up: as no pulse, or not so many, brought the cell there.
+        at_rail: given up where pulses moved the cell before, but do no more.
+        readable: whether its last read was a measurement.
+        bursts: put on it.
+        pulses: put on it.
+        reads: of it.
+        samples: of it.
+    """
+
+    target: Array
+    level: Array
+    state: Array
+    sigma: Array
+    written: Mask
+    given_up: Mask
+    at_rail: Mask
+    readable: Mask
+    bursts: Counts
+    pulses: Counts
+    reads: Counts
+    samples: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class WriterMemory:
+    """What a writer knows between two rounds; each text is packed little-endian binary64.
+
+    Args:
+        round: how many are done.
+        checks: final reads so far.
+        done: whether nothing is left to do.
+        cells: of each cell.
+        filter: of the filter.
+        reader: of the reader.
+    """
+
+    round: int
+    checks: int
+    done: bool
+    cells: str
+    filter: str
+    reader: str
+
+
+def pack(values: Array) -> str:
+    """Return floats as text, exact to the last bit."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode("ascii")
+
+
+def unpack(text: str) -> Array:
+    """Return the floats that `pack` packed, shape (n,)."""
+    return np.frombuffer(base64.b64decode(text), "<f8").astype(np.float64)
+
+
+_TABLE = ("level", "readable", "accepted", "given_up", "still", "looks", "bursts", "pulses", "reads", "samples", "first")
+
+
+class ArrayWriter:
+    """Writes levels into the cells of a region; nothing is sent before the first round.
+
+    Args:
+        bench: up.
+        region: which cells.
+        drive: how they are pulsed, and how well.
+        reader: tells their levels.
+    """
+
+    def __init__(self, bench: ProtocolBench, region: Region, drive: ArrayDrive, reader: ArrayReader) -> None:
+        self._board, self._region, self._drive, self._reader = bench.board, region, drive, reader
+        count = region.rows * region.columns
+        self._filter = ArrayFilter(count, drive.prior())
+        self._cells = {name: np.zeros(count) for name in _TABLE}
+        self._target = np.zeros(count)
+        self._round, self._checks, self._done = 0, 0, False
+        self._doubted = np.zeros(count, bool)
+
+    def memory(self) -> WriterMemory:
+        """Return what is known between two rounds."""
+        cells = np.concatenate([self._cells[name] for name in _TABLE])
+        known = pack(cells), pack(self._filter.memory()), pack(self._reader.memory())
+        return WriterMemory(self._round, self._checks, self._done, *known)
+
+    def recall(self, memory: WriterMemory) -> None:
+        """Go on as the writer would have whose memory this is."""
+        self._round, self._checks, self._done = memory.round, memory.checks, memory.done
+        table = unpack(memory.cells).reshape(len(_TABLE), -1)
+        self._cells = {name: row.copy() for name, row in zip(_TABLE, table, strict=True)}
+        self._filter.recall(unpack(memory.filter))
+        self._reader.recall(unpack(memory.reader))
+
+    def look(self, touched: Iterable[Cell]) -> None:
+        """Note cells of which nobody knows where they stand: the next round reads them first."""
+        region = self._region
+        for cell in touched:
+            row, column = cell.row - region.row, cell.column - region.column
+            if 0 <= row < region.rows and 0 <= column < region.columns:
+                self._doubted[row * region.columns + column] = True
+
+    def rounds(self, targets: Array) -> Iterator[RoundReport]:
+        """Carry out rounds until all cells are written or given up; after a `recall`, those that are left.
+
+        Args:
+            targets: levels, shape (rows, columns).
+
+        Raises:
+            EquipmentError: if no cell can be read.
+        """
+        self._target = np.asarray(targets, np.float64).reshape(-1)
+        self._reader.prepare()
+        if self._round == 0:
+            self._locate(np.ones(len(self._target), bool))
+        elif self._doubted.any():
+            self._done = False
+            self._locate(self._doubted)
+        self._doubted = np.zeros(len(self._target), bool)
+        while not self._done:
+            yield self._one_round()
+
+    def retarget(self) -> None:
+        """Be ready for other targets: what is known of the cells stays, and every cell is pending."""
+        self._checks, self._done = 0, False
+        for name in ("accepted", "given_up", "still", "looks", "bursts", "pulses", "reads", "samples"):
+            self._cells[name][:] = 0.0
+        self._round = max(self._round, 1)
+        self._begun_at = self._round
+
+    def written(self) -> ArrayWritten:
+        """Return where the cells stand."""
+
+        def shaped(values: Array) -> Array:
+            return values.reshape(self._region.shape).copy()
+
+        def flags(name: str) -> Mask:
+            return shaped(self._cells[name]) > 0
+
+        def counts(name: str) -> Counts:
+            return shaped(self._cells[name]).astype(np.int64)
+
+        moved = np.abs(self._cells["level"] - self._cells["first"]) > MOVED * np.maximum(self._filter.sigma, 0.1)
+        still = (self._cells["still"] >= STANDSTILL) & moved
+        return ArrayWritten(
+            target=shaped(self._target),
+            level=shaped(self._cells["level"]),
+            state=shaped(self._filter.state),
+            sigma=shaped(self._filter.sigma),
+            written=flags("accepted"),
+            given_up=flags("given_up"),
+            at_rail=flags("given_up") & shaped(still),
+            readable=flags("readable"),
+            bursts=counts("bursts"),
+            pulses=counts("pulses"),
+            reads=counts("reads"),
+            samples=counts("samples"),
+        )
+
+    # Rounds
+
+    def _one_round(self) -> RoundReport:
+        pending = self._pending()
+        is_check = not pending.any()
+        sign, goal = np.zeros(len(pending)), self._target
+        if not is_check:
+            sign, goal = self._choose(pending)
+        pulses = self._pulse(sign, goal) if sign.any() else np.zeros(0)
+        wanted = np.ones(len(pending), bool) if is_check else (sign != 0) | pending & self._is_look_due()
+        if is_check:
+            self._checks += 1
+        samples = self._read(wanted, is_check)
+        self._judge(wanted, is_check)
+        self._round += 1
+        pending = self._pending()
+        late = self._round >= self._drive.max_rounds
+        self._done = (is_check and not pending.any()) or (late and is_check) or self._checks >= CHECKS
+        if late and not self._done:
+            self._cells["given_up"][pending] = 1.0
+        if self._done:
+            self._cells["given_up"][self._pending()] = 1.0
+        return self._report(sign, pulses, wanted, samples, is_check)
+
+    def _pending(self) -> Mask:
+        return (self._cells["accepted"] == 0) & (self._cells["given_up"] == 0)
+
+    def _error(self) -> Array:
+        return self._target - self._filter.state
+
+    def _probability(self, tolerance: float) -> Array:
+        """Return how probable it is that each cell is within `tolerance` (levels) of its target."""
+        error, sigma = self._error(), np.maximum(self._filter.sigma, 1e-9)
+        return np.asarray(ndtr((tolerance - error) / sigma) - ndtr((-tolerance - error) / sigma), np.float64)
+
+    def _is_look_due(self) -> Mask:
+        near = np.abs(self._error()) <= np.maximum(LOOK * self._drive.tolerance, self._reach())
+        return near & (self._cells["looks"] < LOOKS)
+
+    def _reach(self) -> Array:
+        """Return how near (levels) to its target the narrowest pulse makes sense: half of what it moves a cell."""
+        error = self._error()
+        time = self._filter.time_to(self._filter.state + np.sign(error))
+        return 0.5 * self._drive.width_min / 1e9 / np.maximum(time, 1e-12) * (error != 0)
+
+    def _choose(self, pending: Mask) -> tuple[Array, Array]:
+        """Return which cells are pulsed in which direction, and where to; others have sign 0."""
+        error = self._error()
+        sign = np.where(pending & ~self._is_look_due() & (np.abs(error) > self._reach()), np.sign(error), 0.0)
+        goal = self._target.copy()
+        doubt = self._filter.doubt(goal)
+        for direction in (1.0, -1.0):
+            on = sign == direction
+            unsure = on & (doubt > SURE)
+            if not unsure.any() or np.count_nonzero(unsure) < np.count_nonzero(on) / 2:
+                continue  # single cells that are unsure are on their way of being learned
+            sign[on] = 0.0
+            ahead = np.flatnonzero(on)
+            count = max(SCOUTS_MIN, int(SCOUTS * len(pending)))
+            ahead = ahead[:: max(1, len(ahead) // count)]
+            sign[ahead] = direction
+            if not self._filter.is_learned(direction):
+                room = LEVELS - 1 - self._filter.state if direction > 0 else self._filter.state
+                way = np.minimum(np.minimum(np.abs(error), PROBE), np.maximum(PROBE_SHARE * room, PROBE_MIN))
+                goal[ahead] = (self._filter.state + direction * way)[ahead]
+        return sign, goal
+
+    def _pulse(self, sign: Array, goal: Array) -> Counts:
+        times, pulses, _ = put_out(self._board, self._region, self._drive, self._filter.time_to(goal), sign)
+        self._filter.predict(times, sign)
+        self._cells["bursts"] += sign != 0
+        self._cells["pulses"] += pulses
+        self._cells["looks"][sign != 0] = 0.0
+        return pulses
+
+    def _locate(self, which: Mask) -> None:
+        """Find out where cells stand of which nothing is known."""
+        reading = self._reader.read(which.reshape(self._region.shape))
+        level, variance, valid = self._take(which, reading.level, reading.variance, reading.valid, reading.samples)
+        self._filter.locate(valid, level, variance)
+        if self._round == 0:
+            self._cells["first"][valid] = level[valid]
+        self._judge(which, is_check=False)
+
+    def _take(
+        self, wanted: Mask, level: Array, variance: Array, valid: Mask, samples: int
+    ) -> tuple[Array, Array, Mask]:
+        """Keep what a reading shows; return it by cell, and which cells it tells of."""
+        shown, good = level.reshape(-1), valid.reshape(-1) & wanted
+        if wanted.any() and not good.any():
+            raise EquipmentError(
+                "no read of a cell was a measurement: each saturated its reader or was held back by the line's limit; "
+                "look for a short with `labctl run screen`"
+            )
+        self._cells["level"][wanted] = shown[wanted]
+        self._cells["readable"][wanted] = good[wanted]
+        self._cells["reads"] += wanted
+        self._cells["samples"] += wanted * samples
+        self._cells["given_up"][wanted & ~good] = 1.0
+        return np.nan_to_num(shown), np.nan_to_num(variance.reshape(-1), nan=1.0), good
+
+    def _read(self, wanted: Mask, is_check: bool) -> int:
+        """Read cells and let the filter know; return the samples of each."""
+        reading = self._reader.read(wanted.reshape(self._region.shape))
+        level, variance, valid = self._take(wanted, reading.level, reading.variance, reading.valid, reading.samples)
+        still = self._filter.update(valid, level, variance)
+        self._cells["looks"] += wanted
+        if not is_check:
+            self._cells["still"][wanted & ~still] = 0.0
+            self._cells["still"][still] += 1.0
+        return reading.samples
+
+    def _judge(self, wanted: Mask, is_check: bool) -> None:
+        """Accept cells that were read, give up others, and send back what a final read found off."""
+        drive, cells = self._drive, self._cells
+        likely = self._probability(drive.tolerance) >= drive.confidence
+        if is_check:
+            back = (cells["accepted"] > 0) & (self._probability(0.5) < drive.confidence) & (cells["readable"] > 0)
+            cells["accepted"][back] = 0.0
+            cells["looks"][back] = 0.0
+            return
+        looked_long = (cells["looks"] >= LOOKS) & (self._probability(0.5) >= drive.confidence)
+        cells["accepted"][wanted & (likely | looked_long) & (cells["readable"] > 0)] = 1.0
+        undecided = (cells["looks"] >= LOOKS) & (np.abs(self._error()) <= self._reach())
+        lost = (cells["still"] >= STANDSTILL) | (cells["bursts"] >= drive.max_bursts) | undecided
+        cells["given_up"][lost & (cells["accepted"] == 0)] = 1.0
+
+    def _report(self, sign: Array, pulses: Array, wanted: Mask, samples: int, is_check: bool) -> RoundReport:
+        readable = self._cells["readable"] > 0
+        error = self._error()[readable]
+        return RoundReport(
+            round=self._round,
+            pulsed=int(np.count_nonzero(sign)),
+            pulses=int(np.sum(pulses)),
+            reads=int(np.count_nonzero(wanted)),
+            samples=samples,
+            pending=int(np.count_nonzero(self._pending())),
+            given_up=int(np.count_nonzero(self._cells["given_up"])),
+            error_rms=float(np.sqrt(np.mean(error**2))) if len(error) else 0.0,
+            within=float(np.count_nonzero(np.abs(error) <= 0.5)) / len(readable),
+            is_final_read=is_check,
+            is_done=self._done,
+        )
+
+
+def program(writer: ArrayWriter, targets: Array) -> Iterator[RoundReport]:
+    """Bring cells to `targets` (levels, shape (rows, columns)), and yield what each round did."""
+    yield from writer.rounds(targets)

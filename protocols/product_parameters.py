@@ -1,0 +1,163 @@
+"""What every protocol of products lets a person set: weights on cells, inputs on lines, how cells are brought there.
+
+Defaults are those of a 64 x 64 die on ideal wires; on metal wires `strategy=effective` asks for others (see
+docs/protocols/vmm.md).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from labctl.errors import ParameterError
+from labctl.instruments import Feature
+from labctl.levels import REFERENCE_VOLTAGE
+from labctl.units import Count, Levels, Ohms, Seconds, Volts, YesNo, format_quantity
+from protocols.analysis.input_coding import AmplitudeCoding, BitSerialCoding, CodingName, InputCoding, WidthCoding
+from protocols.analysis.weight_mapping import ConductanceRange, MappingName, WeightMapping, mapping_of
+from protocols.array_parameters import PulsedArrayParameters, check_region
+from protocols.auto_values import or_auto
+
+if TYPE_CHECKING:
+    from labctl.bench import Die
+    from labctl.instruments import Capabilities
+    from labctl.levels import LevelScale
+    from labctl.limits import Envelope
+    from protocols.array_region import Region
+
+CONDUCTION_VOLTAGE = 0.343826
+"""V0 (V) of the Ru-azo film's current, I ~ sinh(V / V0) (published compact model, 2026)."""
+SLIGHTLY = 20e-3
+"""By how much a floor may lift products above the read voltage (V): far from what moves a cell."""
+SLOT_MIN, SLOT_MAX = 1e-6, 10e-3
+"""Slots that a board makes (s) (board specification, section 2, rule 5)."""
+
+EFFECTIVE_VOLTAGE, EFFECTIVE_SCALE, EFFECTIVE_HEADROOM = 0.07, 0.93, 0.95
+"""Voltage (V), share of the range and of the highest conductance for products behind metal wires: the error of cells
+that conduct like a sinh grows with the square of the voltage, cells at the low end can go no lower, and those at the
+high end must make good what wires take (design study of this project, 2026: 20 uS, 0.5 ohm a segment)."""
+
+StrategyName = Literal["none", "per-cell", "effective"]
+
+
+class ProductParameters(PulsedArrayParameters):
+    """Weights, inputs, and programming."""
+
+    mapping: MappingName = "offset"
+    """How signed weights stand on conductances: `offset` (one column an output), `differential` (two, side by side) or
+    `reference` (offset, and one column that carries the baseline)."""
+    coding: CodingName = "width"
+    """How inputs stand on lines: pulses of their `width`, `amplitude`, or `bit-serial`, a pass a bit."""
+    voltage: Annotated[float | None, or_auto("V", above=0)] = None
+    """What stands for an input of 1, above the floor. auto: the read voltage, at which the converter's own errors are
+    written into the cells and drop out (products at another one lose 4 to 7 dB); 70 mV with strategy effective."""
+    floor: Annotated[float | None, or_auto("V", least=0)] = None
+    """Level of an input line without its pulse. auto: 0 V; with strategy effective the lowest at which currents add up,
+    just above the columns' own rise, so that no rectifying cell blocks."""
+    slot: Annotated[Seconds, Field(ge=SLOT_MIN, le=SLOT_MAX)] = 100e-6
+    """Time over which a column's current is averaged."""
+    averages: Annotated[Count, Field(ge=1, le=4096)] = 16
+    """Slots that are averaged."""
+    bits: Annotated[Count, Field(ge=1, le=16)] = 12
+    """Of an input; bit-serial coding only."""
+    conduction_voltage: Annotated[Volts, Field(ge=0.05)] = CONDUCTION_VOLTAGE
+    """V0 of the cells' current, I ~ sinh(V / V0): amplitude coding bends its voltages by it. 1000 V: ohmic cells."""
+    scale: Annotated[float | None, or_auto("", above=0, most=1)] = None
+    """Share of the conductance range that weights take, a margin at both of its ends. auto: 1; 0.93 with strategy
+    effective."""
+    headroom: Annotated[float | None, or_auto("", above=0, most=1)] = None
+    """Share of the highest conductance that weights use, a margin for what wires take away. auto: 1; 0.95 with strategy
+    effective."""
+    whole_levels: YesNo = True
+    """Weights stand on whole levels, of which the film has 16,520; `no`: anywhere between. Without effect on strategy
+    effective, which knows no levels of single cells."""
+    program: YesNo = True
+    """Program the weights first; `no`: they are there."""
+    strategy: StrategyName = "none"
+    """What is brought to its target: what a read of one cell shows (`none`), the same less what known wires take
+    (`per-cell`), or by what the array multiplies with all lines driven (`effective`)."""
+    segment_resistance: Annotated[Ohms, Field(ge=0, le=1e6)] = 0.0
+    """Resistance of a wire from cell to cell, as `labctl run wires` finds it; counts with strategy per-cell."""
+    tolerance: Annotated[Levels, Field(ge=0.2, le=1000)] = 0.35
+    """Largest error of a cell that is called written."""
+    rounds: Annotated[Count, Field(ge=1, le=100)] = 12
+    """Rounds of programming, at most."""
+
+    @property
+    def is_effective(self) -> bool:
+        """Whether cells are brought to what the array multiplies by."""
+        return self.strategy == "effective"
+
+    @property
+    def height(self) -> float:
+        """What stands for an input of 1 (V)."""
+        if self.voltage is not None:
+            return self.voltage
+        return min(EFFECTIVE_VOLTAGE, self.read_voltage) if self.is_effective else self.read_voltage
+
+    @property
+    def finds_floor(self) -> bool:
+        """Whether the level of lines without a pulse is found by trying."""
+        return self.floor is None and self.is_effective
+
+    def coder(self, floor: float) -> InputCoding:
+        """Return how inputs are put on lines above a `floor` (V)."""
+        match self.coding:
+            case "width":
+                return WidthCoding(self.height, self.slot)
+            case "amplitude":
+                bend = self.conduction_voltage if self.conduction_voltage < OHMIC else math.inf
+                return AmplitudeCoding(self.height, bend, floor)
+            case _:
+                return BitSerialCoding(self.height, self.bits)
+
+    def mapper(self, levels: LevelScale) -> WeightMapping:
+        """Return how weights stand on conductances."""
+        scale = self.scale or (EFFECTIVE_SCALE if self.is_effective else 1.0)
+        headroom = self.headroom or (EFFECTIVE_HEADROOM if self.is_effective else 1.0)
+        return mapping_of(self.mapping, ConductanceRange(levels.g_min, levels.g_max, scale, headroom))
+
+
+OHMIC = 100.0
+"""A conduction_voltage from here on (V) is that of a straight line: the bend at 1 V is below 2e-5."""
+
+
+def check_products(die: Die, envelope: Envelope, parameters: ProductParameters) -> Region:
+    """Return the cells, or refuse what makes no sense.
+
+    Raises:
+        ParameterError: names the parameter and what would be right.
+    """
+    region = check_region(die, parameters)
+    highest = parameters.height + (parameters.floor or 0.0)
+    if highest > envelope.read_voltage:
+        raise ParameterError(
+            f"--set voltage, floor: {format_quantity(highest, 'V')} in all; this die allows reads and products up to "
+            f"{format_quantity(envelope.read_voltage, 'V')}"
+        )
+    if highest > REFERENCE_VOLTAGE + SLIGHTLY and not parameters.force:
+        raise ParameterError(
+            f"--set voltage, floor: products at {format_quantity(highest, 'V')} may disturb the cells; stay at "
+            f"{format_quantity(REFERENCE_VOLTAGE, 'V')} or below, or add --set force=yes"
+        )
+    if parameters.mapper(die.scale).outputs(region.columns) < 1:
+        raise ParameterError(f"--set mapping: {region.columns} columns are too few for a {parameters.mapping} mapping")
+    return region
+
+
+def check_product_board(able: Capabilities, parameters: ProductParameters) -> None:
+    """Refuse a board that multiplies not, or not so.
+
+    Raises:
+        ParameterError: says what it lacks.
+    """
+    if Feature.MULTIPLY not in able.features:
+        raise ParameterError("this board makes no products (its capabilities lack MULTIPLY)")
+    if parameters.height + (parameters.floor or 0.0) > able.read_limit:
+        raise ParameterError(
+            f"--set voltage, floor: this board makes products up to {format_quantity(able.read_limit, 'V')}"
+        )
+    if parameters.averages > able.averages_max:
+        raise ParameterError(f"--set averages: this board averages {able.averages_max} at most")

@@ -1,0 +1,66 @@
+"""The figure of `screen`, and the yield map that a run leaves as a file."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labctl.figure import Axis, Figure, Map, Panel, histogram
+from labctl.protocol import RunFile
+from protocols.analysis.cell_yield import Kind
+from protocols.screen_summary import screened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from protocols.screen import ScreenParameters
+    from protocols.screen_bursts import ScreenRead
+
+    Array = NDArray[np.float64]
+
+LEGEND = ", ".join(f"{kind.value} {kind.words}" for kind in Kind)
+
+
+def figure(records: Sequence[ScreenRead], parameters: ScreenParameters) -> Figure:
+    """Return what a run, whole or broken off, found."""
+    cells = screened(records, parameters)
+    found, step = cells.found, cells.one_level
+    bad = int(np.count_nonzero(found.kind != Kind.GOOD))
+    panels = [
+        _map(LEGEND, found.kind.astype(np.float64), "kind", ""),
+        _map("Conductance before", cells.seen.before, "conductance", "S"),
+    ]
+    if np.isfinite(found.swing).any():
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = found.swing / found.expected
+        panels.append(_map("Swing of the bursts", found.swing / step, "swing", "levels"))
+        panels.append(_histogram("Swing over that of cells alike", "share", share))
+        panels.append(_map("Moved for good", (cells.after - cells.seen.before) / step, "change", "levels"))
+    if np.isfinite(found.reverse).any():
+        panels.append(_histogram("Swing at minus the read voltage", "swing, levels", found.reverse / step))
+    return Figure(f"screen: {found.kind.size} cells, {bad} of them not good", tuple(panels))
+
+
+def files(records: Sequence[ScreenRead], parameters: ScreenParameters) -> tuple[RunFile, ...]:
+    """Return the yield map: a line for each cell, conductances in S."""
+    cells = screened(records, parameters)
+    found = cells.found
+    text = io.StringIO()
+    text.write("row,column,kind,before,raised,lowered,expected_swing,reverse_swing,after\n")
+    columns = (cells.seen.before, cells.seen.raised, cells.seen.lowered, found.expected, found.reverse, cells.after)
+    for (row, column), kind in np.ndenumerate(found.kind):
+        numbers = ",".join(f"{values[row, column]:.6e}" for values in columns)
+        text.write(f"{row + cells.row},{column + cells.column},{Kind(kind).words},{numbers}\n")
+    return (RunFile("yield.csv", text.getvalue().encode()),)
+
+
+def _map(title: str, values: Array, label: str, unit: str) -> Panel:
+    return Panel(title, Axis("column"), Axis("row"), (Map(values, label, unit),))
+
+
+def _histogram(title: str, label: str, values: Array) -> Panel:
+    return Panel(title, Axis(label), Axis("cells"), (histogram(values[np.isfinite(values)]),))

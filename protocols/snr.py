@@ -1,0 +1,102 @@
+"""How exact products are, against averages, inputs and size, and a ledger of what takes how much from that.
+
+Weights are programmed, unless they are there. Then come the measurements that the ledger rests on, and products of
+random vectors under all conditions, each with training vectors of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labctl.errors import ParameterError
+from labctl.instruments import ProbeBoard
+from labctl.levels import REFERENCE_VOLTAGE
+from labctl.protocol import Protocol, StepEnd
+from protocols.ledger_measurements import LedgerMeasurements, SnrRecord
+from protocols.product_array import ArrayMemory, ProductArray
+from protocols.product_parameters import check_product_board, check_products
+from protocols.snr_figure import figure
+from protocols.snr_plan import AVERAGES, SHARES, SIZES, SnrParameters, SnrPlan, deliberate_errors, weights_of
+from protocols.snr_summary import summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.bench import Die
+    from labctl.limits import Envelope
+    from labctl.protocol import Start
+    from labctl.protocol_bench import ProtocolBench
+
+
+@dataclass(frozen=True, slots=True)
+class SnrMemory:
+    """What a run knows between two steps.
+
+    Args:
+        array: how far programming has come.
+        done: measurements that are recorded.
+    """
+
+    array: ArrayMemory
+    done: int
+
+
+def _check(die: Die, envelope: Envelope, parameters: SnrParameters) -> None:
+    """Refuse what makes no sense."""
+    region = check_products(die, envelope, parameters)
+    p = parameters
+    if p.coding == "bit-serial":
+        raise ParameterError("--set coding: a ledger knows width and amplitude coding, not bit-serial")
+    if p.coding == "amplitude" and p.floor:
+        raise ParameterError("--set floor: with amplitude coding a ledger knows no floor; set 0 V")
+    if p.programming_error and not p.program:
+        raise ParameterError("--set programming_error: errors are put on targets; set program=yes, too")
+    if p.program and abs(p.read_voltage - REFERENCE_VOLTAGE) > 1e-6:
+        raise ParameterError("--set read_voltage: levels, which weights are written to, are defined at 200 mV")
+    if min(region.shape) < 4:
+        raise ParameterError(f"{region} are too few for a ledger: 4 rows and columns at least are needed")
+    weights_of(p, region.rows, p.mapper(die.scale).outputs(region.columns))
+
+
+def _steps(parameters: SnrParameters) -> int:
+    """Return about how many steps there are: how many rounds programming takes shows on the way."""
+    rounds = parameters.rounds // 2 if parameters.program else 0
+    return rounds + 24 + len(AVERAGES) + len(SIZES) + len(SHARES)
+
+
+def _run(bench: ProtocolBench, parameters: SnrParameters, start: Start[SnrMemory]) -> Iterator[SnrRecord | StepEnd]:
+    """Program, a step a round; then each measurement is a step."""
+    region = parameters.region(bench.die)
+    weights = weights_of(parameters, region.rows, parameters.mapper(bench.die.scale).outputs(region.columns))
+    memory = start.memory or SnrMemory(ArrayMemory(), 0)
+    array = ProductArray(bench, parameters, weights, None if start.memory is None else memory.array)
+    plan = SnrPlan(parameters, array.targets)
+    array.targets = array.targets + deliberate_errors(parameters, region.shape) * bench.die.scale.step
+    for state in array.program(start.touched):
+        yield StepEnd(SnrMemory(state, 0))
+    steps = LedgerMeasurements(bench, array, plan, bench.clock.now() - start.time).steps()
+    for done, step in list(enumerate(steps, 1))[memory.done :]:
+        yield from step.records()
+        yield StepEnd(SnrMemory(array.memory, done))
+
+
+def _caption(record: SnrRecord) -> str:
+    return f"{record.kind} {record.part + 1}, {record.averages} averages, {record.lines} lines"
+
+
+PROTOCOL = Protocol(
+    name="snr",
+    title="signal-to-noise ratio of products, and a ledger of what takes from it",
+    parameters=SnrParameters,
+    record=SnrRecord,
+    needs=(ProbeBoard,),
+    check=_check,
+    steps=_steps,
+    run=_run,
+    summarise=summarise,
+    caption=_caption,
+    memory=SnrMemory,
+    figure=figure,
+    check_board=check_product_board,
+)

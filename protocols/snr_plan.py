@@ -1,0 +1,153 @@
+"""How much of everything `snr` measures, and what a person may set of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from labctl.units import Count, Decibels, Levels
+from protocols.analysis.fourier_basis import FourierBasis
+from protocols.matrix_file import MatrixFile
+from protocols.product_parameters import OHMIC, ProductParameters
+from protocols.product_vectors import random_weights, weights_in
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+AVERAGES = (1, 4, 16, 64)
+SIZES = (8, 16, 32, 64)
+SHARES = (1.0, 0.5, 0.25, 0.125)
+QUICK_TRAINING, QUICK_VECTORS, QUICK_CODES = 32, 24, 32
+ERROR_STREAM = 20
+"""Stream of the seed from which deliberate errors are drawn."""
+SWEEP_ROWS = 8
+"""Rows that are swept with width coding, where drivers put out one code only."""
+SWEEP_CODES = 8
+"""Voltages of such a sweep."""
+
+
+class SnrParameters(ProductParameters):
+    """What a person may set of `snr`."""
+
+    workload: Literal["vmm", "fourier"] = "vmm"
+    """Random weights, or those of the Fourier transform of as many points as there are rows."""
+    matrix: MatrixFile = None
+    """File of the weights, -1..1, one row a row of the array; none: as the workload says."""
+    matrix_seed: Count = 1
+    """Of the random weights."""
+    vector_seed: Count = 2
+    """Of all vectors."""
+    vectors: Annotated[Count, Field(ge=8, le=10_000)] = 64
+    """Test vectors under each condition."""
+    training: Annotated[Count, Field(ge=8, le=10_000)] = 96
+    """Vectors under each condition that the columns' gain and offset are fitted on."""
+    map_averages: Annotated[Count, Field(ge=1, le=4096)] = 256
+    """Slots that are averaged for what a ledger rests on."""
+    codes: Annotated[Count, Field(ge=8, le=1000)] = 48
+    """Voltages of each row's sweep with amplitude coding."""
+    programming_error: Annotated[Levels, Field(ge=0, le=1000)] = 0.0
+    """Errors (rms) that are put on the targets on purpose, to see what they cost."""
+    required: Decibels = 73.0
+    """Signal-to-noise ratio that a run must reach to pass (the paper's: more than 73 dB)."""
+
+    @property
+    def assumed_bend(self) -> float:
+        """V0 (V) by which amplitudes are bent; infinite: not at all."""
+        return self.conduction_voltage if self.conduction_voltage < OHMIC else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Under which products are made.
+
+    Args:
+        averages: slots.
+        lines: rows and columns that take part, from the first on.
+        share: of the largest input that inputs reach.
+    """
+
+    averages: int
+    lines: int
+    share: float = 1.0
+
+
+class SnrPlan:
+    """How much of everything.
+
+    Args:
+        parameters: of the run.
+        targets: conductances of the weights (S), shape (rows, columns).
+    """
+
+    def __init__(self, parameters: SnrParameters, targets: Array) -> None:
+        p = self.parameters = parameters
+        self.targets = targets
+        self.training = min(p.training, QUICK_TRAINING) if p.quick else p.training
+        self.vectors = min(p.vectors, QUICK_VECTORS) if p.quick else p.vectors
+        self.code_vectors = QUICK_CODES if p.quick else 2 * p.vectors
+        self.repeats = 16
+        self.patterns = 12
+        self.map_averages = p.map_averages
+
+    @property
+    def main(self) -> Condition:
+        """The condition that the ledger is of."""
+        return Condition(self.parameters.averages, min(self.targets.shape), 1.0)
+
+    def conditions(self, rows: int, columns: int) -> list[Condition]:
+        """Return all conditions; the ledger's is the first."""
+        main, most = self.main, min(rows, columns)
+        found = [main]
+        found += [Condition(averages, most) for averages in AVERAGES]
+        found += [Condition(main.averages, lines) for lines in SIZES if lines < most]
+        found += [Condition(main.averages, most, share) for share in SHARES]
+        return list(dict.fromkeys(found))
+
+    @property
+    def sweep_top(self) -> float:
+        """Largest voltage of a sweep (V)."""
+        return max(self.parameters.height, self.parameters.read_voltage)
+
+    @property
+    def sweep_codes(self) -> tuple[float, ...]:
+        """Voltages of a sweep, the inputs' full height among them."""
+        p, top = self.parameters, self.sweep_top
+        if p.coding == "width":
+            steps = np.linspace(0, top, SWEEP_CODES + 1)[1:]
+        else:
+            inside = np.linspace(0, p.height, p.codes + 1)[1:]
+            steps = np.concatenate([inside, np.linspace(p.height, top, SWEEP_CODES + 1)[1:]])
+        return tuple(np.unique(np.append(steps, p.height)).tolist())
+
+    def sweep_rows(self, rows: int) -> list[int]:
+        """Return which rows are swept."""
+        if self.parameters.coding != "width":
+            return list(range(rows))
+        return sorted({round(row) for row in np.linspace(0, rows - 1, min(SWEEP_ROWS, rows))})
+
+
+def weights_of(parameters: SnrParameters, rows: int, outputs: int) -> Array:
+    """Return the weights, shape (rows, outputs).
+
+    Raises:
+        ParameterError: for a file of another shape, or a Fourier basis that is not square.
+    """
+    if parameters.matrix is not None:
+        return weights_in(parameters.matrix, rows, outputs)
+    if parameters.workload == "fourier":
+        return FourierBasis(rows).weights()
+    return random_weights(parameters.matrix_seed, rows, outputs)
+
+
+def deliberate_errors(parameters: SnrParameters, shape: tuple[int, int]) -> Array:
+    """Return errors (levels) to put on targets, exactly as large (rms) as asked for."""
+    if parameters.programming_error == 0:
+        return np.zeros(shape)
+    drawn = np.random.default_rng((parameters.matrix_seed, ERROR_STREAM)).standard_normal(shape)
+    return drawn * (parameters.programming_error / float(np.sqrt(np.mean(drawn**2))))

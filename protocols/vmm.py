@@ -1,0 +1,270 @@
+"""Multiply vectors with a matrix that stands in the array, in one step each, and tell how exact that is.
+
+Weights of -1..1 are written to the cells, unless they are there; training vectors find each column's gain and offset;
+test vectors, which none of that has seen, give the signal-to-noise ratio against the ideal product, raw and calibrated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from labctl.errors import ParameterError
+from labctl.instruments import ProbeBoard
+from labctl.protocol import Protocol, StepEnd
+from labctl.units import Amperes, Count, Decibels, Seconds, Volts, YesNo
+from protocols.analysis.product_errors import ColumnFit, fit_columns
+from protocols.array_parameters import QUICK_LINES
+from protocols.matrix_file import MatrixFile
+from protocols.product_array import ArrayMemory, ProductArray
+from protocols.product_parameters import ProductParameters, check_product_board, check_products
+from protocols.product_vectors import TEST, TRAINING, random_vectors, random_weights, vectors_in, weights_in
+from protocols.vmm_figure import figure
+from protocols.vmm_summary import summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from labctl.bench import Die
+    from labctl.limits import Envelope
+    from labctl.protocol import Start
+    from labctl.protocol_bench import ProtocolBench
+    from protocols.array_region import Region
+
+    Array = NDArray[np.float64]
+
+QUICK_VECTORS, QUICK_TRAINING = 32, 24
+"""Test and training vectors of a quick run."""
+LEAST_TRAINING = 8
+"""Fewest training vectors: a straight line through fewer points is as noisy as they are."""
+
+
+class VmmParameters(ProductParameters):
+    """What a person may set of `vmm`."""
+
+    matrix: MatrixFile = None
+    """File of the weights, -1..1, one row a row of the array; none: uniform random ones."""
+    matrix_seed: Count = 1
+    """Of the random weights."""
+    vectors: Annotated[Count, Field(ge=2, le=100_000)] = 128
+    """Test vectors."""
+    inputs: MatrixFile = None
+    """File of the test vectors, one a row; none: uniform random ones."""
+    signed: YesNo = True
+    """Inputs of -1..1, in two passes; `no`: of 0..1, in one."""
+    training: Annotated[Count, Field(ge=0, le=100_000)] = 64
+    """Training vectors, which tell each column's gain and offset; 0: none, so there is no calibrated figure."""
+    vector_seed: Count = 2
+    """Of random vectors."""
+    figure: Literal["calibrated", "raw"] = "calibrated"
+    """Which signal-to-noise ratio decides whether the run passes."""
+    required: Decibels = 73.0
+    """What it must be (the paper's: more than 73 dB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorProduct:
+    """One vector, multiplied.
+
+    `role` is "training" or "test". `current` is what the columns carried, passes summed up with their signs, and
+    `expected` what they should have carried by the targets. `ideal`, `raw` and `calibrated` are products, one an
+    output; without training, `calibrated` is empty. `floor` is the level of input lines without a pulse, `written` the
+    share of the cells that programming called written (not a number: nothing was programmed), `bursts` how many each
+    took.
+    """
+
+    vector: int
+    role: str
+    passes: int
+    inputs: tuple[float, ...]
+    current: tuple[Amperes, ...]
+    expected: tuple[Amperes, ...]
+    ideal: tuple[float, ...]
+    raw: tuple[float, ...]
+    calibrated: tuple[float, ...]
+    floor: Volts
+    written: float
+    bursts: float
+    time: Seconds
+    calibration: str
+
+
+@dataclass(frozen=True, slots=True)
+class VmmMemory:
+    """What a run knows between two steps.
+
+    Args:
+        array: how far programming has come.
+        written: share of the cells that are called written; not a number before the end.
+        bursts: a cell.
+        gain: of each column, once training is over.
+        offset: of each column (A).
+        done: vectors that are recorded, training and test.
+    """
+
+    array: ArrayMemory
+    written: float
+    bursts: float
+    gain: tuple[float, ...]
+    offset: tuple[float, ...]
+    done: int
+
+
+def _weights(region: Region, parameters: VmmParameters, outputs: int) -> Array:
+    if parameters.matrix is None:
+        return random_weights(parameters.matrix_seed, region.rows, outputs)
+    return weights_in(parameters.matrix, region.rows, outputs)
+
+
+def _vectors(parameters: VmmParameters, rows: int) -> tuple[Array, Array]:
+    """Return training and test vectors."""
+    p = parameters
+    training = min(p.training, QUICK_TRAINING) if p.quick else p.training
+    count = min(p.vectors, QUICK_VECTORS) if p.quick else p.vectors
+    if p.inputs is None:
+        test = random_vectors(p.vector_seed, TEST, count, rows, p.signed)
+    else:
+        test = vectors_in("inputs", p.inputs, rows, p.signed)[: count if p.quick else None]
+    return random_vectors(p.vector_seed, TRAINING, training, rows, p.signed), test
+
+
+def _check(die: Die, envelope: Envelope, parameters: VmmParameters) -> None:
+    region = check_products(die, envelope, parameters)
+    _weights(region, parameters, parameters.mapper(die.scale).outputs(region.columns))
+    _vectors(parameters, region.rows)
+    if parameters.training == 0 and parameters.figure == "calibrated":
+        raise ParameterError(
+            "--set training=0: without training vectors nothing is calibrated; add --set figure=raw, or give some"
+        )
+    if 0 < parameters.training < LEAST_TRAINING:
+        raise ParameterError(
+            f"--set training: {parameters.training} vectors do not tell a gain and an offset; give "
+            f"{LEAST_TRAINING} or more, or 0 for none"
+        )
+
+
+def _steps(parameters: VmmParameters) -> int:
+    """Return about how many steps there are: how many rounds programming takes shows on the way."""
+    rounds = parameters.rounds // 2 if parameters.program else 0
+    rows = QUICK_LINES if parameters.quick else parameters.rows or QUICK_LINES
+    if parameters.inputs is None:
+        return rounds + 1 + len(_vectors(parameters, rows)[1]) // 14
+    return rounds + 1 + len(parameters.inputs.values) // 14
+
+
+def _run(bench: ProtocolBench, parameters: VmmParameters, start: Start[VmmMemory]) -> Iterator[VectorProduct | StepEnd]:
+    """Program, a step a round; train, a step; then a request of test vectors is a step."""
+    run = _Run(bench, parameters, start)
+    yield from run.program(start.touched)
+    yield from run.train()
+    yield from run.test()
+
+
+class _Run:
+    """One run on one array."""
+
+    def __init__(self, bench: ProtocolBench, parameters: VmmParameters, start: Start[VmmMemory]) -> None:
+        self._bench = bench
+        self._parameters = parameters
+        self._began = bench.clock.now() - start.time
+        region = parameters.region(bench.die)
+        outputs = parameters.mapper(bench.die.scale).outputs(region.columns)
+        weights = _weights(region, parameters, outputs)
+        memory = start.memory or VmmMemory(ArrayMemory(), float("nan"), float("nan"), (), (), 0)
+        self._array = ProductArray(bench, parameters, weights, None if start.memory is None else memory.array)
+        self._written, self._bursts, self._done = memory.written, memory.bursts, memory.done
+        self._fit = ColumnFit(np.array(memory.gain), np.array(memory.offset)) if memory.gain else None
+        self._training, self._test = _vectors(parameters, region.rows)
+
+    def program(self, touched: frozenset) -> Iterator[StepEnd]:
+        for _ in self._array.program(touched):
+            if self._array.written is not None:
+                self._written = float(self._array.written.written.mean())
+                self._bursts = float(self._array.written.bursts.mean())
+            yield self._end()
+
+    def train(self) -> Iterator[VectorProduct | StepEnd]:
+        """Multiply the training vectors and fit the columns."""
+        if len(self._training) and self._done == 0:
+            records = list(self._multiply(self._training, "training", 0))
+            self._fit = fit_columns(_rows(records, "expected"), _rows(records, "current"))
+            yield from records
+            self._done = len(self._training)
+            yield self._end()
+
+    def test(self) -> Iterator[VectorProduct | StepEnd]:
+        before = len(self._training)
+        batch = self._array.products().batch(self._parameters.signed)
+        for first in range(self._done - before, len(self._test), batch):
+            part = self._test[first : first + batch]
+            yield from self._multiply(part, "test", first)
+            self._done = before + first + len(part)
+            yield self._end()
+
+    def _multiply(self, vectors: Array, role: str, first: int) -> Iterator[VectorProduct]:
+        """Multiply some vectors; the first of them is number `first` of its role."""
+        array, height = self._array, self._parameters.height
+        found = array.products().multiply(vectors, self._parameters.signed)
+        expected = found.drive @ array.targets
+        raw = array.mapping.products(found.current, found.drive, height)
+        empty = np.empty((len(vectors), 0))
+        calibrated = (
+            empty
+            if self._fit is None
+            else array.mapping.products(self._fit.corrected(found.current), found.drive, height)
+        )
+        for index, vector in enumerate(vectors):
+            yield VectorProduct(
+                vector=first + index,
+                role=role,
+                passes=found.passes // len(vectors),
+                inputs=_row(vector),
+                current=_row(found.current[index]),
+                expected=_row(expected[index]),
+                ideal=_row(vector @ array.weights),
+                raw=_row(raw[index]),
+                calibrated=_row(calibrated[index]),
+                floor=array.floor,
+                written=self._written,
+                bursts=self._bursts,
+                time=self._bench.clock.now() - self._began,
+                calibration=array.calibration,
+            )
+
+    def _end(self) -> StepEnd:
+        gain, offset = ((), ()) if self._fit is None else (_row(self._fit.gain), _row(self._fit.offset))
+        return StepEnd(VmmMemory(self._array.memory, self._written, self._bursts, gain, offset, self._done))
+
+
+def _row(values: Array) -> tuple[float, ...]:
+    return tuple(values.tolist())
+
+
+def _rows(records: list[VectorProduct], name: str) -> Array:
+    return np.array([getattr(record, name) for record in records])
+
+
+def _caption(record: VectorProduct) -> str:
+    return f"{record.role} vector {record.vector + 1}: first output {record.raw[0]:.4f}, ideal {record.ideal[0]:.4f}"
+
+
+PROTOCOL = Protocol(
+    name="vmm",
+    title="multiply vectors with a matrix in the array, and give the signal-to-noise ratio, raw and calibrated",
+    parameters=VmmParameters,
+    record=VectorProduct,
+    needs=(ProbeBoard,),
+    check=_check,
+    check_board=check_product_board,
+    steps=_steps,
+    run=_run,
+    summarise=summarise,
+    caption=_caption,
+    memory=VmmMemory,
+    figure=figure,
+)
