@@ -101,6 +101,4 @@ def offsets(board: ProbeBoard, part: Region, scheme: ReadScheme, samples: int, r
         short = [read_list(board, cells, 0.0, samples) for _ in range(max(repeats, REPEATS))]
         requests += sum(one.requests for one in short)
         scatter = np.std([one.current for one in short], axis=0, ddof=1)
-    return Extra(
-        np.broadcast_to(mean.current, part.shape), np.broadcast_to(scatter, part.shape), requests
-    )
+    return Extra(np.broadcast_to(mean.current, part.shape), np.broadcast_to(scatter, part.shape), requests)

@@ -39,8 +39,8 @@ SURE = 0.03
 SCOUTS = 1 / 64
 """Share of the cells that go ahead while a direction's speed is a guess."""
 SCOUTS_MIN = 8
-PROBE = 64.0
-"""Longest move (levels) of the first that go ahead: long enough to measure a speed to 2 %."""
+SCOUTINGS = 8
+"""Rounds at most in which they do so."""
 PROBE_SHARE, PROBE_MIN = 0.1, 8.0
 """Of the way to the end of the range that such a move may take, and what is allowed everywhere (levels)."""
 LOOK = 0.5
@@ -49,6 +49,10 @@ LOOKS = 3
 """Reads in a row without a pulse after which what is undecided is pulsed or left."""
 STANDSTILL = 3
 """Bursts in a row that hardly move a cell: it is stuck, or stands at an end of its range."""
+STALLED = 6
+"""Rounds in a row without progress after which whatever is pending is given up, as where reads move the cells."""
+PROGRESS = 0.9
+"""Share of the least error so far that a round must come to if that is to be progress."""
 CHECKS = 4
 """Final reads of all cells at most: after the last of them no cell goes back."""
 MOVED = 4.0
@@ -103,6 +107,8 @@ class ArrayWritten:
         pulses: put on it.
         reads: of it.
         samples: of it.
+        trace: shape (rows, columns, TRACE): error of the read before any burst, and after each of the first ones
+            (levels); not a number where there was none.
     """
 
     target: Array
@@ -117,6 +123,7 @@ class ArrayWritten:
     pulses: Counts
     reads: Counts
     samples: Counts
+    trace: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,9 @@ class WriterMemory:
         round: how many are done.
         checks: final reads so far.
         done: whether nothing is left to do.
+        scouted: rounds in which a few cells went ahead, upwards and downwards.
+        best: fewest cells that were pending, and their least error (levels).
+        stalled: rounds in a row that brought neither down.
         cells: of each cell.
         filter: of the filter.
         reader: of the reader.
@@ -135,6 +145,9 @@ class WriterMemory:
     round: int
     checks: int
     done: bool
+    scouted: tuple[int, int]
+    best: tuple[float, float]
+    stalled: int
     cells: str
     filter: str
     reader: str
@@ -150,7 +163,21 @@ def unpack(text: str) -> Array:
     return np.frombuffer(base64.b64decode(text), "<f8").astype(np.float64)
 
 
-_TABLE = ("level", "readable", "accepted", "given_up", "still", "looks", "bursts", "pulses", "reads", "samples", "first")
+TRACE = 8
+"""Bursts after which a cell's error is kept, the time before any counted as one."""
+_TABLE = (
+    "level",
+    "readable",
+    "accepted",
+    "given_up",
+    "still",
+    "looks",
+    "bursts",
+    "pulses",
+    "reads",
+    "samples",
+    "first",
+)
 
 
 class ArrayWriter:
@@ -169,20 +196,27 @@ class ArrayWriter:
         self._filter = ArrayFilter(count, drive.prior())
         self._cells = {name: np.zeros(count) for name in _TABLE}
         self._target = np.zeros(count)
+        self._trace = np.full((count, TRACE), np.nan)
         self._round, self._checks, self._done = 0, 0, False
         self._doubted = np.zeros(count, bool)
+        self._scouted = {1.0: 0, -1.0: 0}
+        self._best, self._stalled = (float(count), float(LEVELS)), 0
 
     def memory(self) -> WriterMemory:
         """Return what is known between two rounds."""
-        cells = np.concatenate([self._cells[name] for name in _TABLE])
+        cells = np.concatenate([*(self._cells[name] for name in _TABLE), self._trace.reshape(-1)])
         known = pack(cells), pack(self._filter.memory()), pack(self._reader.memory())
-        return WriterMemory(self._round, self._checks, self._done, *known)
+        scouted = (self._scouted[1.0], self._scouted[-1.0])
+        return WriterMemory(self._round, self._checks, self._done, scouted, self._best, self._stalled, *known)
 
     def recall(self, memory: WriterMemory) -> None:
         """Go on as the writer would have whose memory this is."""
         self._round, self._checks, self._done = memory.round, memory.checks, memory.done
-        table = unpack(memory.cells).reshape(len(_TABLE), -1)
+        self._scouted = dict(zip((1.0, -1.0), memory.scouted, strict=True))
+        self._best, self._stalled = memory.best, memory.stalled
+        *table, trace = np.split(unpack(memory.cells), len(self._target) * np.arange(1, len(_TABLE) + 1))
         self._cells = {name: row.copy() for name, row in zip(_TABLE, table, strict=True)}
+        self._trace = trace.reshape(-1, TRACE).copy()
         self._filter.recall(unpack(memory.filter))
         self._reader.recall(unpack(memory.reader))
 
@@ -219,8 +253,8 @@ class ArrayWriter:
         self._checks, self._done = 0, False
         for name in ("accepted", "given_up", "still", "looks", "bursts", "pulses", "reads", "samples"):
             self._cells[name][:] = 0.0
-        self._round = max(self._round, 1)
-        self._begun_at = self._round
+        self._trace[:] = np.nan
+        self._round, self._best, self._stalled = 0, (float(len(self._target)), float(LEVELS)), 0
 
     def written(self) -> ArrayWritten:
         """Return where the cells stand."""
@@ -249,6 +283,7 @@ class ArrayWriter:
             pulses=counts("pulses"),
             reads=counts("reads"),
             samples=counts("samples"),
+            trace=self._trace.reshape(*self._region.shape, TRACE).copy(),
         )
 
     # Rounds
@@ -267,13 +302,22 @@ class ArrayWriter:
         self._judge(wanted, is_check)
         self._round += 1
         pending = self._pending()
-        late = self._round >= self._drive.max_rounds
+        self._note_progress(pending)
+        late = self._round >= self._drive.max_rounds or self._stalled >= STALLED
         self._done = (is_check and not pending.any()) or (late and is_check) or self._checks >= CHECKS
         if late and not self._done:
             self._cells["given_up"][pending] = 1.0
         if self._done:
             self._cells["given_up"][self._pending()] = 1.0
         return self._report(sign, pulses, wanted, samples, is_check)
+
+    def _note_progress(self, pending: Mask) -> None:
+        """Count rounds in which neither fewer cells are pending nor these are nearer."""
+        count = float(np.count_nonzero(pending))
+        error = float(np.sqrt(np.mean(self._error()[pending] ** 2))) if count else 0.0
+        fewest, least = self._best
+        self._stalled = 0 if count < fewest or error < PROGRESS * least else self._stalled + 1
+        self._best = min(fewest, count), min(least, error) if error else least
 
     def _pending(self) -> Mask:
         return (self._cells["accepted"] == 0) & (self._cells["given_up"] == 0)
@@ -304,17 +348,18 @@ class ArrayWriter:
         doubt = self._filter.doubt(goal)
         for direction in (1.0, -1.0):
             on = sign == direction
-            unsure = on & (doubt > SURE)
-            if not unsure.any() or np.count_nonzero(unsure) < np.count_nonzero(on) / 2:
+            reach = self._filter.reach_of(direction)
+            is_guess = reach < LEVELS or np.count_nonzero(on & (doubt > SURE)) > np.count_nonzero(on) / 2
+            if not on.any() or not is_guess or self._scouted[direction] >= SCOUTINGS:
                 continue  # single cells that are unsure are on their way of being learned
-            sign[on] = 0.0
+            self._scouted[direction] += 1
             ahead = np.flatnonzero(on)
-            count = max(SCOUTS_MIN, int(SCOUTS * len(pending)))
-            ahead = ahead[:: max(1, len(ahead) // count)]
+            ahead = ahead[:: max(1, len(ahead) // max(SCOUTS_MIN, int(SCOUTS * len(pending))))]
+            sign[on] = 0.0
             sign[ahead] = direction
-            if not self._filter.is_learned(direction):
+            if reach < LEVELS:
                 room = LEVELS - 1 - self._filter.state if direction > 0 else self._filter.state
-                way = np.minimum(np.minimum(np.abs(error), PROBE), np.maximum(PROBE_SHARE * room, PROBE_MIN))
+                way = np.minimum(np.minimum(np.abs(error), reach), np.maximum(PROBE_SHARE * room, PROBE_MIN))
                 goal[ahead] = (self._filter.state + direction * way)[ahead]
         return sign, goal
 
@@ -350,6 +395,9 @@ class ArrayWriter:
         self._cells["reads"] += wanted
         self._cells["samples"] += wanted * samples
         self._cells["given_up"][wanted & ~good] = 1.0
+        after = self._cells["bursts"].astype(np.int64)
+        kept = np.flatnonzero(good & (after < TRACE))
+        self._trace[kept, after[kept]] = shown[kept] - self._target[kept]
         return np.nan_to_num(shown), np.nan_to_num(variance.reshape(-1), nan=1.0), good
 
     def _read(self, wanted: Mask, is_check: bool) -> int:

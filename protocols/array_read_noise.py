@@ -24,6 +24,11 @@ OUTLIER = 4.0
 """Differences beyond so many standard deviations are telegraph noise or a disturbed cell, no white noise."""
 
 
+DISTURBED = 0.25
+"""Levels by which the second half of reads differs from the first if reads move the cells: more samples would do so
+more."""
+
+
 class ArrayReadNoise:
     """Variance of one sample (levels^2) against the state.
 
@@ -36,21 +41,26 @@ class ArrayReadNoise:
         self._count = np.full(BINS, PRIOR)
         self._sum = np.full(BINS, PRIOR * NOISE_FIRST**2)
         self._is_guess = True
+        self.disturbs = False
+        """Whether reads were found to move the cells."""
 
     def memory(self) -> Array:
         """Return all that is known, as one row of floats."""
-        return np.concatenate(([float(self._is_guess)], self._count, self._sum))
+        return np.concatenate(([float(self._is_guess), float(self.disturbs)], self._count, self._sum))
 
     def recall(self, memory: Array) -> None:
         """Know what another one knew."""
-        self._is_guess = bool(memory[0])
-        self._count, self._sum = memory[1 : 1 + BINS].copy(), memory[1 + BINS :].copy()
+        self._is_guess, self.disturbs = bool(memory[0]), bool(memory[1])
+        self._count, self._sum = memory[2 : 2 + BINS].copy(), memory[2 + BINS :].copy()
 
     def learn(self, level: Array, difference: Array, samples: int) -> None:
         """Take the differences (levels) of two halves of reads of so many samples in all, at levels; shape (n,)."""
         if not len(level):
             return
-        single = (difference - np.median(difference)) ** 2 * samples / 4
+        shift = float(np.median(difference))
+        single = (difference - shift) ** 2 * samples / 4
+        scatter = float(np.median(np.abs(difference - shift))) * 1.4826
+        self.disturbs |= abs(shift) > max(DISTURBED, 5 * scatter / np.sqrt(len(level)))
         if self._is_guess:
             # Devices of another kind may be a hundred times as noisy or quiet: the first reads set the guess.
             self._sum = self._count * max(float(np.median(single)) / 0.455, 1e-6)
@@ -66,6 +76,8 @@ class ArrayReadNoise:
 
     def samples_for(self, level: Array, sigma: float, least: int, most: int) -> int:
         """Return how many samples bring nine in ten of reads at levels to `sigma` (levels), within bounds."""
+        if self.disturbs:
+            return least
         worst = float(np.quantile(self._of_one(level), 0.9)) if len(level) else 0.0
         return int(min(max(least, np.ceil(worst / sigma**2)), most))
 

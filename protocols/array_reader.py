@@ -13,6 +13,8 @@ from labctl.board_features import Coding, ProductSetup
 from labctl.instruments import Cell, Feature, ReadScheme, WriteScheme
 from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from protocols.array_read_noise import ArrayReadNoise
+from protocols.array_reads import read_list
+from protocols.cell_reckoning import CONDUCTION_VOLTAGE, CellReckoning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,13 +24,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
+    Indices = NDArray[np.int64]
 
-LIST_CELLS = 1024
-"""Cells of one read (board specification, section 3)."""
-SETTLING, SAMPLE_TIME = 30e-6, 5e-6
-"""Of the lines before a read, and from sample to sample (s) (board specification, rule 9)."""
-REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one."""
 READ_SIGMA = 0.12
 """Standard deviation (levels) that a deciding read may have where more samples can bring it there: half a level is four
 of it."""
@@ -61,9 +58,6 @@ class ArrayReading:
 
 class ArrayReader(ABC):
     """Tells levels: which ones is a strategy against what wires do."""
-
-    reads_all: bool = False
-    """Whether a read brings all cells, whichever are wanted."""
 
     @abstractmethod
     def prepare(self) -> None:
@@ -100,6 +94,7 @@ class CellwiseReader(ArrayReader):
         max_samples: at most.
         scheme: of the other rows; None: found out.
         segment_resistance: of one wire segment (ohm); 0: none, or not known.
+        conduction_voltage: V0 (V) of the cells' current, I ~ sinh(V / V0); counts with wires only.
     """
 
     def __init__(
@@ -111,6 +106,7 @@ class CellwiseReader(ArrayReader):
         max_samples: int = 1024,
         scheme: ReadScheme | None = None,
         segment_resistance: float = 0.0,
+        conduction_voltage: float = CONDUCTION_VOLTAGE,
     ) -> None:
         self._board, self._scale, self._die, self._region = bench.board, bench.die.scale, bench.die, region
         able = bench.board.capabilities()
@@ -118,7 +114,8 @@ class CellwiseReader(ArrayReader):
         self._samples = min(samples, self._most)
         self._scheme = scheme
         self._multiplies = Feature.MULTIPLY in able.features
-        self._segment = segment_resistance
+        shape = self._die.rows, self._die.columns
+        self._reckoning = CellReckoning(shape, segment_resistance, conduction_voltage) if segment_resistance else None
         self._noise = ArrayReadNoise(LEVELS - 1)
 
     @override
@@ -126,37 +123,56 @@ class CellwiseReader(ArrayReader):
         if self._scheme is None:
             self._scheme = self._best_scheme()
         self._board.set_scheme(WriteScheme.THIRD, self._scheme)
+        if self._reckoning is not None and not self._reckoning.is_known:
+            rows, columns = np.divmod(np.arange(self._die.rows * self._die.columns), self._die.columns)
+            current, _, _ = self._currents(rows, columns, self._samples)
+            self._reckoning.take(rows, columns, current / REFERENCE_VOLTAGE, self._scheme)
 
     @override
     def memory(self) -> Array:
         scheme = -1.0 if self._scheme is None else float(self._scheme)
-        return np.concatenate(([scheme], self._noise.memory()))
+        known = np.zeros(0) if self._reckoning is None else self._reckoning.memory()
+        return np.concatenate(([scheme, float(self._samples)], self._noise.memory(), known))
 
     @override
     def recall(self, memory: Array) -> None:
         self._scheme = None if memory[0] < 0 else ReadScheme(int(memory[0]))
-        self._noise.recall(memory[1:])
+        self._samples, length = int(memory[1]), len(self._noise.memory())
+        self._noise.recall(memory[2 : 2 + length])
+        if self._reckoning is not None:
+            self._reckoning.recall(memory[2 + length :])
 
     @override
     def read(self, wanted: Mask) -> ArrayReading:
-        rows, columns = np.nonzero(wanted)
-        samples = self._samples
-        current, difference, valid = self._currents(rows, columns, samples)
-        level = self._levels(current)
-        self._noise.learn(level[valid], (difference / REFERENCE_VOLTAGE / self._scale.step)[valid], samples)
-        more = self._noise.samples_for(level[valid], READ_SIGMA, self._samples, self._most)
-        if more >= 2 * samples:
-            self._samples = samples = 2 * ((more + 1) // 2)
-            current, difference, valid = self._currents(rows, columns, samples)
-            level = self._levels(current)
-            self._noise.learn(level[valid], (difference / REFERENCE_VOLTAGE / self._scale.step)[valid], samples)
-        found, variance = np.full(wanted.shape, np.nan), np.full(wanted.shape, np.nan)
+        # What a cell shows through wires depends on the others: all of them are reckoned from reads of one time.
+        rows, columns = np.nonzero(wanted if self._reckoning is None else np.ones_like(wanted))
+        conductance, valid = self._conductances(rows, columns)
+        more = self._noise.samples_for(self._levels(conductance[valid]), READ_SIGMA, self._samples, self._most)
+        if more >= 2 * self._samples:
+            self._samples = 2 * ((more + 1) // 2)
+            conductance, valid = self._conductances(rows, columns)
+        variance = self._noise.variance(self._levels(conductance), self._samples)
+        if self._reckoning is not None and self._scheme is not None:
+            on = rows + self._region.row, columns + self._region.column
+            conductance, gain = self._reckoning.take(*on, conductance, self._scheme)
+            variance = variance * gain**2
+        found, known = np.full(wanted.shape, np.nan), np.full(wanted.shape, np.nan)
         ok = np.zeros(wanted.shape, bool)
-        found[wanted], variance[wanted], ok[wanted] = level, self._noise.variance(level, samples), valid
-        return ArrayReading(found, variance, ok, samples)
+        found[rows, columns], known[rows, columns], ok[rows, columns] = self._levels(conductance), variance, valid
+        return ArrayReading(np.where(wanted, found, np.nan), known, ok & wanted, self._samples)
 
-    def _levels(self, current: Array) -> Array:
-        return (current / REFERENCE_VOLTAGE - self._scale.g_min) / self._scale.step
+    def _conductances(self, rows: Indices, columns: Indices) -> tuple[Array, Mask]:
+        """Return what cells of the region show (S), and which reads are measurements."""
+        current, difference, valid = self._currents(
+            rows + self._region.row, columns + self._region.column, self._samples
+        )
+        conductance = current / REFERENCE_VOLTAGE
+        apart = difference / REFERENCE_VOLTAGE / self._scale.step
+        self._noise.learn(self._levels(conductance)[valid], apart[valid], self._samples)
+        return conductance, valid
+
+    def _levels(self, conductance: Array) -> Array:
+        return (conductance - self._scale.g_min) / self._scale.step
 
     def _best_scheme(self) -> ReadScheme:
         """Return what suits the cells: whether they rectify."""
@@ -169,16 +185,11 @@ class CellwiseReader(ArrayReader):
         """Return the columns' currents (A) with all rows of the die at one voltage, shape (columns,)."""
         setup = ProductSetup(Coding.AMPLITUDE, slot=LEAK_SLOT, averages=LEAK_AVERAGES)
         readings = self._board.multiply(np.full((1, self._die.rows), voltage), setup)
-        return readings.current[0, self._region.column_lines()]
+        return readings.current[0]
 
-    def _currents(self, rows: NDArray[np.int64], columns: NDArray[np.int64], samples: int) -> tuple[Array, Array, Mask]:
-        """Return the cells' own currents (A), by how much the halves of the reads differ, and which ones count."""
-        cells = [
-            Cell(row, column)
-            for row, column in zip(
-                (rows + self._region.row).tolist(), (columns + self._region.column).tolist(), strict=True
-            )
-        ]
+    def _currents(self, rows: Indices, columns: Indices, samples: int) -> tuple[Array, Array, Mask]:
+        """Return the own currents (A) of cells of the die, how the halves of the reads differ, and which ones count."""
+        cells = [Cell(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)]
         first, ok_first = self._list(cells, samples // 2)
         second, ok_second = self._list(cells, samples // 2)
         current = (first + second) / 2
@@ -189,17 +200,11 @@ class CellwiseReader(ArrayReader):
         return current, second - first, ok_first & ok_second
 
     def _list(self, cells: list[Cell], samples: int) -> tuple[Array, Mask]:
-        # A group of cells in one row takes the settling and its samples; at worst each cell is a group.
-        size = max(1, min(LIST_CELLS, int(REQUEST_TIME / (SETTLING + samples * SAMPLE_TIME))))
-        currents: list[Array] = []
-        valid: list[Mask] = []
-        for begin in range(0, len(cells), size):
-            readings = self._board.read(cells[begin : begin + size], REFERENCE_VOLTAGE, samples)
-            currents.append(readings.current * (REFERENCE_VOLTAGE / readings.voltage))
-            valid.append(~(readings.saturated | readings.in_compliance))
-        return np.concatenate(currents), np.concatenate(valid)
+        readings = read_list(self._board, cells, REFERENCE_VOLTAGE, samples)
+        valid = ~(readings.saturated | readings.in_compliance)
+        return readings.current * (REFERENCE_VOLTAGE / readings.voltage), valid
 
-    def _leak(self, current: Array, columns: NDArray[np.int64]) -> Array:
+    def _leak(self, current: Array, columns: Indices) -> Array:
         """Return what the reverse-biased rows add to the current of each cell (A).
 
         A product with all rows reverse-biased has the cell's own reverse current, too: its share is that of its
@@ -213,6 +218,6 @@ class CellwiseReader(ArrayReader):
 
     def _offsets(self, samples: int) -> Array:
         """Return the readers' offsets (A) with all cells grounded, shape (columns,)."""
-        cells = [Cell(self._region.row, self._region.column + column) for column in range(self._region.columns)]
+        cells = [Cell(self._region.row, column) for column in range(self._die.columns)]
         count = min(samples * OFFSET_READS, self._most * OFFSET_READS, 4096)
         return self._board.read(cells, 0.0, count).current

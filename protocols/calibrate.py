@@ -20,7 +20,18 @@ from labctl.instruments import Feature, ProbeBoard, SourceMeter
 from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from labctl.limits import WithinEnvelope
 from labctl.protocol import Parameters, Protocol, Start, StepEnd
-from labctl.units import Amperes, Count, Fraction, Seconds, Siemens, Volts, Written, YesNo, format_quantity, parse_number
+from labctl.units import (
+    Amperes,
+    Count,
+    Fraction,
+    Seconds,
+    Siemens,
+    Volts,
+    Written,
+    YesNo,
+    format_quantity,
+    parse_number,
+)
 from protocols.approach import Drive
 from protocols.calibrate_figure import figure
 from protocols.calibrate_summary import caption, evaluate, files, summarise
@@ -64,9 +75,9 @@ class CalibrateParameters(Parameters):
     """Voltage of the reads; those above 200 mV may disturb (see `force`)."""
     samples: Annotated[Count, Field(ge=1, le=4096)] = 1024
     """Samples of one read of the board."""
-    readings: Annotated[Count, Field(ge=1, le=1000)] = 4
+    readings: Annotated[Count, Field(ge=1, le=1000)] = 1
     """Readings of the source-measure unit that are averaged."""
-    nplc: Annotated[float, Written("cycles", parse_number), Field(ge=0.01, le=10)] = 1.0
+    nplc: Annotated[float, Written("cycles", parse_number), Field(ge=0.01, le=10)] = 4.0
     """Integration time of each, in power line cycles."""
     write: YesNo = True
     """Store what is found where it is better than what is stored; no: only report."""

@@ -3,11 +3,13 @@
 Single-row reads do not predict the products of rectifying cells behind wires. Here rows stand at the floor or at the
 floor plus the height, by the signs of a Hadamard matrix, and then the other way round. With H of shape (n, rows) and
 the difference D of the two currents, the transfer is T = H^T D / (n V): baseline, offset and even orders cancel, and
-every cell's figure has the noise of a mean over all n patterns.
+every cell's figure has the noise of a mean over all n patterns. A read is two such sets with other signs: their
+difference shows noise, and what is not straight in cells and converters, together.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,7 @@ from typing_extensions import override
 
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.instruments import ReadScheme, WriteScheme
+from protocols.array_products import CONVERSION, REQUEST_TIME, SETTLING
 from protocols.array_reader import ArrayReader, ArrayReading
 
 if TYPE_CHECKING:
@@ -26,8 +29,18 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one."""
+READ_SIGMA = 0.15
+"""Standard deviation (levels) that a read is to have; more slots are averaged where it has not."""
+SLOTS_MAX = 8
+"""By how much more slots, at most, than were asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Transfer:
+    """What one set of patterns shows: `conductance`, shape (rows, columns) (S), and `flagged` columns."""
+
+    conductance: Array
+    flagged: NDArray[np.bool_]
 
 
 class EffectiveReader(ArrayReader):
@@ -62,10 +75,8 @@ class EffectiveReader(ArrayReader):
         self._setup = ProductSetup(Coding.AMPLITUDE, Direction.ROWS_IN, slot, averages, floor)
         self._seed = seed
         self._reads = 0
+        self._averages = self._slots = max(2, averages)
         self._order = 1 << max(1, (region.rows - 1).bit_length())
-        longest = int(REQUEST_TIME / (30e-6 + averages * (slot + 5e-6)))
-        able = Direction.ROWS_IN.vectors_max(bench.die.rows, bench.die.columns)
-        self._batch = max(1, min(able, longest))
 
     @override
     def prepare(self) -> None:
@@ -73,29 +84,38 @@ class EffectiveReader(ArrayReader):
 
     @override
     def read(self, wanted: NDArray[np.bool_]) -> ArrayReading:
+        slots = self._slots
+        first, second = self._transfer(slots // 2), self._transfer(slots // 2)
+        difference = first.conductance - second.conductance
+        sigma = np.sqrt(np.mean(difference**2, axis=0)) / 2
+        scale = self._bench.die.scale
+        level = ((first.conductance + second.conductance) / 2 - scale.g_min) / scale.step
+        valid = np.broadcast_to(~(first.flagged | second.flagged), level.shape) & wanted
+        variance = np.broadcast_to((sigma / scale.step) ** 2, level.shape)
+        if np.median(sigma) > READ_SIGMA * scale.step:
+            self._slots = min(2 * slots, SLOTS_MAX * self._averages)
+        return ArrayReading(
+            level=np.where(wanted, level, np.nan),
+            variance=np.where(wanted, variance, np.nan),
+            valid=valid,
+            samples=2 * self._order * slots,
+        )
+
+    def _transfer(self, averages: int) -> _Transfer:
+        """Return the transfer that one set of patterns shows."""
         signs = self._signs()
         plus, minus = np.where(signs > 0, self._voltage, 0.0), np.where(signs > 0, 0.0, self._voltage)
-        currents, flagged = self._currents(np.concatenate((plus, minus)))
-        first, second = currents[: self._order], currents[self._order :]
-        scale = self._bench.die.scale
-        transfer = signs.T @ (first - second) / (self._order * self._voltage)
-        # Both together are the same for all patterns, but for noise and what is not straight.
-        scatter = (first + second).std(axis=0, ddof=1) / (np.sqrt(self._order) * self._voltage)
-        valid = np.broadcast_to(~flagged, transfer.shape) & wanted
-        return ArrayReading(
-            level=np.where(wanted, (transfer - scale.g_min) / scale.step, np.nan),
-            variance=np.where(wanted, (scatter / scale.step) ** 2, np.nan),
-            valid=valid,
-            samples=2 * self._order * self._setup.averages,
-        )
+        currents, flagged = self._currents(np.concatenate((plus, minus)), averages)
+        difference = currents[: self._order] - currents[self._order :]
+        return _Transfer(signs.T @ difference / (self._order * self._voltage), flagged)
 
     @override
     def memory(self) -> Array:
-        return np.array([float(self._reads)])
+        return np.array([self._reads, self._slots], np.float64)
 
     @override
     def recall(self, memory: Array) -> None:
-        self._reads = int(memory[0])
+        self._reads, self._slots = int(memory[0]), int(memory[1])
 
     def _signs(self) -> Array:
         """Return the patterns, shape (n, rows): columns of a Hadamard matrix, drawn anew for each read.
@@ -108,16 +128,19 @@ class EffectiveReader(ArrayReader):
         chosen = chance.permutation(self._order)[: self._region.rows]
         return matrix[:, chosen] * chance.choice((-1.0, 1.0), self._region.rows)
 
-    def _currents(self, inputs: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def _currents(self, inputs: Array, averages: int) -> tuple[Array, NDArray[np.bool_]]:
         """Return the columns' currents (A), and which columns were saturated or held back."""
         die, lines, columns = self._bench.die, self._region.row_lines(), self._region.column_lines()
         found: list[Array] = []
         flagged = np.zeros(self._region.columns, np.bool_)
-        for first in range(0, len(inputs), self._batch):
-            part = inputs[first : first + self._batch]
+        setup = replace(self._setup, averages=averages)
+        longest = int(REQUEST_TIME / (SETTLING + averages * (setup.slot + CONVERSION)))
+        size = max(1, min(setup.direction.vectors_max(die.rows, die.columns), longest))
+        for first in range(0, len(inputs), size):
+            part = inputs[first : first + size]
             whole = np.zeros((len(part), die.rows))
             whole[:, lines] = part
-            readings = self._bench.board.multiply(whole, self._setup)
+            readings = self._bench.board.multiply(whole, setup)
             found.append(readings.current[:, columns])
             flagged |= (readings.saturated | readings.in_compliance)[:, columns].any(axis=0)
         return np.concatenate(found), flagged

@@ -94,18 +94,19 @@ class EnergyReading:
 
     `stage` is "idle" (no line is driven), "line" (line `index` alone) or "product" (vector `index`). `voltage` and
     `share` are those of the pulses on the input lines; `current` is that of each column of the die, mean over the slot.
-    A pass lasts for `averages` slots and `still`, in which lines are at the floor (or, if `stays`, as in the slot).
-    `outputs` are counted by a product, `peak` is what stands for an input of 1, above `floor`.
+    A pass lasts for `averages` slots and `still`, in which lines are at the floor (or, if `stays`, as in the slot). A
+    product has so many `outputs`, on `columns` columns from `column` on.
     """
 
     stage: str
     index: int
+    column: int
+    columns: int
     outputs: int
     voltage: tuple[Volts, ...]
     share: tuple[Fraction, ...]
     current: tuple[Amperes, ...]
     floor: Volts
-    peak: Volts
     slot: Seconds
     averages: int
     still: Seconds
@@ -215,12 +216,13 @@ class _Run:
         return EnergyReading(
             stage=stage,
             index=index,
+            column=self._array.region.column,
+            columns=self._array.region.columns,
             outputs=self._array.weights.shape[1],
             voltage=tuple(found.voltage[number, lines].tolist()),
             share=tuple(found.share[number, lines].tolist()),
             current=tuple(found.current[number].tolist()),
             floor=found.floor,
-            peak=p.height,
             slot=p.slot,
             averages=p.averages,
             still=SETTLING + p.averages * CONVERSION,

@@ -1,4 +1,4 @@
-"""From the passes of an `energy` run to what a product takes: line conductances, powers, and the work that costs."""
+"""From the passes of an `energy` run to what a product takes: line currents, powers, and the work that costs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from protocols.analysis.product_energy import (
     Costs,
     DrivenLines,
-    LineConductances,
+    LineCurrents,
     Work,
     conversion_energy,
-    line_conductances,
+    line_currents,
     loading,
 )
 
@@ -32,8 +32,9 @@ class Account:
     """What the passes of a run show; passes of products are in their order.
 
     Args:
-        lines: what each input line conducts.
+        lines: what each input line carries.
         height: at which it was measured last (V).
+        cell: conductance of a cell of the region at that height, mean (S).
         loading: by how much lines carry less together than each alone.
         closure: rms difference of the column currents from what lines and loading say, over their mean.
         expected: sums of the lines' currents above the floor's, without loading, shape (passes,) (A).
@@ -43,8 +44,9 @@ class Account:
         work: of one product, on average.
     """
 
-    lines: LineConductances
+    lines: LineCurrents
     height: float
+    cell: float
     loading: float
     closure: float
     expected: Array
@@ -65,35 +67,43 @@ def account_of(records: Sequence[EnergyReading]) -> Account | None:
     products = [record for record in records if record.stage == "product"]
     if not (idle and alone and products):
         return None
-    at_floor = float(np.sum(idle[0].current))
-    lines = _lines(alone, at_floor)
+    at_floor = np.array([record.current for record in idle]).mean(axis=0)
+    lines = _lines(alone, float(at_floor.sum()))
     first = products[0]
     driven = DrivenLines(
-        np.array([record.voltage for record in products]), np.array([record.share for record in products]), first.floor
+        np.array([record.voltage for record in products]), np.array([record.share for record in products])
     )
-    measured = np.array([record.current for record in products]).sum(axis=1) - at_floor
+    measured: Array = np.array([sum(record.current) for record in products]) - float(at_floor.sum())
     expected = driven.excess(lines)
     loaded = loading(expected, measured)
     power = loaded * driven.power(lines)
-    floor = np.full((1, len(first.voltage)), first.floor)
-    at_rest = loaded * float(DrivenLines(floor, np.zeros_like(floor), first.floor).power(lines)[0])
+    at_rest = loaded * lines.floor * float(lines.rest.sum())
     vectors = len({record.index for record in products})
     mean = float(measured.mean())
     work = Work(
         inputs=len(first.voltage),
-        outputs=len(first.current),
+        outputs=first.columns,
         passes=len(products) / vectors,
         averages=first.averages,
         slot=first.slot,
         still=first.still,
         power=float(power.mean()),
         still_power=float(power.mean()) if first.stays else at_rest,
-        current=max(0.0, mean + at_floor),
+        current=max(0.0, mean) + float(lines.rest.sum()),
     )
-    closure = float(np.sqrt(np.mean((measured - loaded * expected) ** 2))) / mean if mean > 0 else 1.0
+    closure = float(np.sqrt(np.mean(np.square(measured - loaded * expected)))) / mean if mean > 0 else 1.0
     return Account(
-        lines, float(lines.voltage[-1]), loaded, closure, expected, measured, power, vectors, work
-    )  # fmt: skip
+        lines=lines,
+        height=float(lines.voltage[-1]),
+        cell=_cell(alone, at_floor),
+        loading=loaded,
+        closure=closure,
+        expected=expected,
+        measured=measured,
+        power=power,
+        vectors=vectors,
+        work=work,
+    )
 
 
 def costs_of(parameters: EnergyParameters) -> Costs:
@@ -108,10 +118,24 @@ def costs_of(parameters: EnergyParameters) -> Costs:
     )
 
 
-def _lines(alone: Sequence[EnergyReading], at_floor: float) -> LineConductances:
-    """Return what lines conduct; each was measured alone at the same heights, one height after the other."""
+def _lines(alone: Sequence[EnergyReading], at_floor: float) -> LineCurrents:
+    """Return what lines carry; each was measured alone at the same heights, one height after the other."""
     count = 1 + max(record.index for record in alone)
     whole = len(alone) // count
     voltage = np.array([record.voltage[0] for record in alone[: whole * count]]).reshape(whole, count)
     current = np.array([sum(record.current) for record in alone[: whole * count]]).reshape(whole, count)
-    return line_conductances(voltage[:, 0], alone[0].floor, current, at_floor)
+    return line_currents(voltage[:, 0], alone[0].floor, current, at_floor)
+
+
+def _cell(alone: Sequence[EnergyReading], at_floor: Array) -> float:
+    """Return the mean conductance (S) of the cells of the region, at the greatest height.
+
+    Args:
+        alone: lines, each alone.
+        at_floor: column currents with all lines at the floor, shape (columns,) (A).
+    """
+    first = alone[0]
+    height = max(record.voltage[0] for record in alone)
+    columns = slice(first.column, first.column + first.columns)
+    current = np.array([record.current for record in alone if record.voltage[0] == height])
+    return max(0.0, float((current - at_floor)[:, columns].mean())) / (height - first.floor)

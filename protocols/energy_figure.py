@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def figure(records: Sequence[EnergyReading], parameters: EnergyParameters) -> Fi
     """Return what a run, whole or broken off, looks like."""
     alone = [record for record in records if record.stage == "line"]
     account = account_of(records)
-    panels = [_lines(alone)] if alone else []
+    panels = [_lines(alone) if alone else _offsets(records)]
     if account is not None:
         outputs = next(record.outputs for record in records if record.stage == "product")
         each = operations(account.work.inputs, outputs, 1)
@@ -40,7 +40,7 @@ def _beside(bench: ProductEnergy, chip: ProductEnergy, each: int) -> Panel:
     places = np.arange(1, len(BASELINES) + 1)
     digital = [one.energy_per_op for one in BASELINES]
     ends = [1, len(BASELINES)]
-    lines = (
+    lines: tuple[tuple[str, float, Literal["line", "dashed"]], ...] = (
         ("bench, system", bench.system / each, "line"),
         ("bench, array", bench.array / each, "dashed"),
         ("chip, system", chip.system / each, "line"),
@@ -90,6 +90,16 @@ def _lines(alone: Sequence[EnergyReading]) -> Panel:
             )
             for height in heights
         ),
+    )
+
+
+def _offsets(records: Sequence[EnergyReading]) -> Panel:
+    """Return what columns carry while no line is driven."""
+    return Panel(
+        "No line driven",
+        Axis("column"),
+        Axis("current", "A"),
+        (curve(range(len(records[0].current)), records[0].current, "first pass", "points"),),
     )
 
 

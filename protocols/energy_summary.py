@@ -117,8 +117,7 @@ def summarise(records: Sequence[EnergyReading], parameters: EnergyParameters) ->
     each = operations(work.inputs, first.outputs, 1)
     bench, chip = product_energy(work, costs), product_energy(account.chip(p.chip_slot), costs)
     baseline = baseline_of(p.baseline)
-    line = float(account.lines.conductance[-1].mean())
-    cell = line / work.outputs
+    line = float(account.lines.conductance().mean())
     slots = work.averages * work.slot
     summary = EnergySummary(
         array_energy_per_op=bench.array / each,
@@ -154,7 +153,7 @@ def summarise(records: Sequence[EnergyReading], parameters: EnergyParameters) ->
         voltage=account.height,
         floor=first.floor,
         line_conductance=line,
-        cell_conductance=cell,
+        cell_conductance=account.cell,
         loading=account.loading,
         closure=account.closure,
         array_power=work.power,
@@ -169,8 +168,8 @@ def summarise(records: Sequence[EnergyReading], parameters: EnergyParameters) ->
         supply=costs.supply,
         control_energy=costs.control,
         temperature=p.temperature,
-        thermal_snr_db=_thermal(account, cell, slots, parameters),
-        chip_thermal_snr_db=_thermal(account, cell, p.chip_slot, parameters),
+        thermal_snr_db=_thermal(account, slots, parameters),
+        chip_thermal_snr_db=_thermal(account, p.chip_slot, parameters),
         required_db=p.required,
         thermal_energy_per_op=thermal_energy(work.inputs, first.outputs, p.required, p.temperature) / each,
         excluded=EXCLUDED,
@@ -179,10 +178,10 @@ def summarise(records: Sequence[EnergyReading], parameters: EnergyParameters) ->
     return judge(summary, Criterion("closure", at_most=CLOSURE))
 
 
-def _thermal(account: Account, cell: float, time: float, parameters: EnergyParameters) -> float | None:
-    if cell <= 0:
+def _thermal(account: Account, time: float, parameters: EnergyParameters) -> float | None:
+    if account.cell <= 0:
         return None
-    return thermal_snr(cell, account.height, time, parameters.temperature)
+    return thermal_snr(account.cell, account.height, time, parameters.temperature)
 
 
 def _ratio(digital: float, found: ProductEnergy, each: int) -> float:

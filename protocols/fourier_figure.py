@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from protocols.fourier import FourierParameters, Transform
+    from protocols.fourier_parameters import FourierParameters
+    from protocols.fourier_run import Transform
     from protocols.fourier_summary import Tested
 
 PIXELS_MAX = 512
@@ -41,13 +42,13 @@ def figure(records: Sequence[Transform], parameters: FourierParameters) -> Figur
 
 
 def _first(stage: str, way: Tested) -> Panel:
-    """Return the first test vector's transform, as it should be and as it came."""
+    """Return the first test vector's transform: points as it came, lines as it should be."""
     outputs = list(range(way.exact.shape[1]))
     marks = (
-        curve(outputs, way.exact[0].real, "exact, real part"),
-        curve(outputs, way.found[0].real, "", "points"),
-        curve(outputs, way.exact[0].imag, "exact, imaginary part"),
-        curve(outputs, way.found[0].imag, "", "points"),
+        curve(outputs, way.found[0].real, "real part", "points"),
+        curve(outputs, way.exact[0].real),
+        curve(outputs, way.found[0].imag, "imaginary part", "points"),
+        curve(outputs, way.exact[0].imag),
     )
     return Panel(f"A transform, {stage}", Axis("output"), Axis("value"), marks)
 

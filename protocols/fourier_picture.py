@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from protocols.fourier import FourierParameters, Transform
+    from protocols.fourier_parameters import FourierParameters
+    from protocols.fourier_run import Transform
 
     Array = NDArray[np.float64]
 

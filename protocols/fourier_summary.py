@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from protocols.fourier import FourierParameters, Transform
+    from protocols.fourier_parameters import FourierParameters
+    from protocols.fourier_run import Transform
 
     Complex = NDArray[np.complex128]
 
 TRAINING = ("signals", "spectra", "plain")
 """Stages of training vectors."""
-SNR_LEAST = 73.0
-"""Signal-to-noise ratio (dB) that a calibrated transform is to have (Nature 633, 560, abstract)."""
 SSIM_LEAST = 0.993
 """Structural similarity that a picture is to keep, there and back (a requirement, not a figure of that paper)."""
 
@@ -38,15 +37,14 @@ class FourierSummary:
         points: of the transform.
         averages: slots of each pass.
         transforms: test vectors, there and back counted apart.
-        passes: electrical passes of the whole run.
-        passes_per_transform: of a test vector, on average.
+        passes: electrical passes of one transform, on average.
+        passes_in_all: of the whole run.
         training_passes: of the calibration.
         snr_db: of the transforms against the exact ones of what was put in, gain and offset of the columns taken out;
             of the direction that has less, where both were measured.
         snr_sigma_db: its standard deviation, from the scatter between test vectors.
         snr_raw_db: the same as the array has it.
-        enob: effective bits of `snr_db`.
-        enob_raw: effective bits of `snr_raw_db`.
+        enob: effective bits of `snr_db`, or of `snr_raw_db` where nothing is calibrated.
         forward_db: of signals to spectra; `forward_raw_db` uncalibrated.
         inverse_db: of spectra to signals; `inverse_raw_db` uncalibrated.
         round_trip_db: of signals that went there and back.
@@ -63,14 +61,13 @@ class FourierSummary:
     points: Count
     averages: Count
     transforms: Count
-    passes: Count
-    passes_per_transform: float | None
+    passes: float | None
+    passes_in_all: Count
     training_passes: Count
     snr_db: Decibels | None
     snr_sigma_db: Decibels | None
     snr_raw_db: Decibels | None
     enob: float | None
-    enob_raw: float | None
     forward_db: Decibels | None
     forward_raw_db: Decibels | None
     inverse_db: Decibels | None
@@ -133,30 +130,31 @@ def tested(records: Sequence[Transform], stage: str) -> Tested | None:
 
 
 def summarise(records: Sequence[Transform], parameters: FourierParameters) -> Outcome:
-    """Judge a run: 73 dB for the transforms, and 0.993 for a picture's structural similarity."""
+    """Judge a run by its signal-to-noise ratio, and a picture by its structural similarity."""
     if not records:
         return Outcome(passed=False, summary=None)
     forward, inverse = tested(records, "forward"), tested(records, "inverse")
     ways = [way for way in (forward, inverse) if way is not None]
-    worst = min(ways, key=lambda way: way.snr, default=None)
+    trained = any(record.stage in TRAINING for record in records)
+    worst = min(ways, key=lambda way: way.snr, default=None) if trained else None
     snr, raw = worst and worst.snr, min((way.snr_raw for way in ways), default=None)
+    best = raw if snr is None else snr
     quality = quality_of(pictures_of(records))
     transforms = sum(len(way.given) for way in ways)
     summary = FourierSummary(
         points=parameters.size,
         averages=parameters.averages,
         transforms=transforms,
-        passes=sum(record.passes for record in records),
-        passes_per_transform=_passes(records, "forward", "inverse") / transforms if transforms else None,
+        passes=_passes(records, "forward", "inverse") / transforms if transforms else None,
+        passes_in_all=sum(record.passes for record in records),
         training_passes=_passes(records, *TRAINING),
         snr_db=snr,
         snr_sigma_db=worst and worst.snr_sigma,
         snr_raw_db=raw,
-        enob=None if snr is None else effective_bits(snr),
-        enob_raw=None if raw is None else effective_bits(raw),
-        forward_db=forward and forward.snr,
+        enob=None if best is None else effective_bits(best),
+        forward_db=forward.snr if forward and trained else None,
         forward_raw_db=forward and forward.snr_raw,
-        inverse_db=inverse and inverse.snr,
+        inverse_db=inverse.snr if inverse and trained else None,
         inverse_raw_db=inverse and inverse.snr_raw,
         round_trip_db=_round_trip(forward, inverse),
         programming_rms=_programming(records),
@@ -168,7 +166,8 @@ def summarise(records: Sequence[Transform], parameters: FourierParameters) -> Ou
         time=records[-1].time,
         calibration=records[0].calibration,
     )
-    criteria = [Criterion("snr_db", at_least=SNR_LEAST)]
+    decides = "snr_db" if parameters.figure == "calibrated" else "snr_raw_db"
+    criteria = [Criterion(decides, at_least=parameters.required)]
     if any(record.stage == "picture" for record in records):
         criteria.append(Criterion("ssim", at_least=SSIM_LEAST))
     return judge(summary, *criteria)

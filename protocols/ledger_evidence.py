@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl.levels import LevelScale
+from protocols.analysis.array_law import STRAIGHT, ArrayLaw
 from protocols.analysis.array_model import DriverCurves
 from protocols.analysis.drive_sweep import Bend, driver_errors, fit_bend
 from protocols.analysis.ledger_terms import Evidence, Passes, Trial, Weights
 from protocols.analysis.noise_split import NoiseSplit, split_noise
+from protocols.analysis.segment_fit import WireEvidence
 from protocols.snr_plan import Condition
 
 if TYPE_CHECKING:
@@ -30,12 +32,14 @@ RECTIFIES = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Levels (S), height and floor of inputs, and the voltage at which levels are read (V)."""
+    """Levels (S), height and floor of inputs (V), voltage at which levels are read (V), segments around the cells."""
 
     levels: LevelScale
     height: float
     floor: float
     written_at: float
+    before: int
+    after: int
 
 
 class SnrRecords:
@@ -63,8 +67,8 @@ class SnrRecords:
     @property
     def scale(self) -> Scale:
         """What was recorded of it."""
-        low, high, height, floor, written_at = self.of("scale")[0].given
-        return Scale(LevelScale(low, high), height, floor, written_at)
+        low, high, height, floor, written_at, before, after = self.of("scale")[0].given
+        return Scale(LevelScale(low, high), height, floor, written_at, round(before), round(after))
 
     def targets(self) -> Array:
         """Return the conductances of the weights (S), shape (rows, columns)."""
@@ -83,7 +87,7 @@ class SnrRecords:
         taken = slice(0, lines if lines is not None and lines < min(rows, columns) else None)
         levels = scale.levels
         mapping = p.mapper(levels)
-        return Weights(mapping, target[taken, taken], levels.g_min, levels.step, full or scale.height)
+        return Weights(mapping, target[taken, taken], levels.g_min, levels.step, full or scale.height, p.whole_levels)
 
     def full_drive(self) -> tuple[float, float]:
         """Return the drive of a line without a pulse, and what a full input adds to it (V), as they were put out."""
@@ -170,10 +174,31 @@ class SnrRecords:
         ratio = float(forward / max(reverse, 1e-300))
         return ratio if ratio > RECTIFIES else 1.0
 
-    def patterns(self) -> tuple[Array, Array]:
-        """Return drives (V) and currents (A) of rows at full input or at none."""
-        found = self.of("pattern")
-        return np.array([one.drive for one in found]), np.array([one.current for one in found])
+    def wires(self, maps: Array, low: float, full: float) -> tuple[WireEvidence, WireEvidence] | None:
+        """Return what tells wires, with the map of each half.
+
+        Args:
+            maps: as `maps` gives them (A).
+            low: drive of a line without a pulse (V).
+            full: what a full input adds to it (V).
+        """
+        bend, found, bare = self.bend(), self.of("pattern"), self.maps("bare")
+        # Where cells conduct both ways, many rows at once bring the sum of single ones, whatever the wires.
+        if not found or bend is None or len(maps) < 2 or self.rectification() == 1.0:
+            return None
+        alone = maps[:2] if low == 0 else bare
+        if len(alone) < 2:
+            return None
+        idle = np.array(self.of("map", 0)[0].current) if low == 0 else 0.0
+        rows, currents = _drives(found), _currents(found) - idle
+        target = self.targets()
+        steepness = np.maximum(bend.of(target / float(target.max())), 1 / STRAIGHT)
+        law = ArrayLaw(target, 1 / steepness, self.rectification())
+        scale = self.scale
+        first, second = (
+            WireEvidence(each / full, full, rows, currents, law, scale.before, scale.after) for each in alone
+        )
+        return first, second
 
     def evidence(self) -> Evidence | None:
         """Return what a ledger rests on, if all of it was measured."""
@@ -195,6 +220,7 @@ class SnrRecords:
             bend=None if is_width and same_code else bend,
             drivers=self.drivers(maps[:2].mean(axis=0), full),
             written_at=scale.written_at,
+            wires=self.wires(maps, low, full),
         )
 
 

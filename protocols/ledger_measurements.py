@@ -1,12 +1,13 @@
 """The measurements that a ledger of losses rests on, each a step of `snr`.
 
-Single passes are kept, not only products: converters bend with what a pass carries. Repeats of vectors and of lines
-without a pulse stand in one request, so that both are read on the same ranges.
+Single passes are kept, not only products: converters bend with what a pass carries. A board chooses its readers' ranges
+by what a request brings; so that the same vectors are always read on the same ranges, every request has one pass more,
+a guard, which brings each column a little more than any of the vectors does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.protocol_bench import ProtocolBench
+    from protocols.analysis.input_coding import InputCoding
     from protocols.product_array import ProductArray
     from protocols.snr_plan import Condition, SnrPlan
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 REVERSE = 0.1
 """Voltage (V) at most at which it is seen whether cells rectify: far below any threshold."""
+GUARD = 1.005
+"""By how much a guard brings more than the vectors that it is for."""
 STREAMS = {"training": 10, "test": 11, "codes": 12, "patterns": 13}
 """Which stream of the seed vectors are drawn from."""
 
@@ -38,8 +42,8 @@ STREAMS = {"training": 10, "test": 11, "codes": 12, "patterns": 13}
 class SnrRecord:
     """One pass of one vector, or a row of what stands on the array; `kind` says which.
 
-    - "scale": `given` holds level 0 and the last level (S), height and floor of inputs (V), and the voltage at which
-      levels are read (V).
+    - "scale": `given` holds level 0 and the last level (S), height and floor of inputs (V), the voltage at which
+      levels are read (V), and how many segments of wire lie before the first column and after the last row.
     - "target": `given` are the conductances of row `index` that the weights are (S).
     - "idle", "noise": repeat `part` of lines without a pulse on small ranges, or of vectors and of such lines.
     - "map": row `index` alone at full input (`index` -1: none), in round `part`; "bare": the same without a floor.
@@ -88,6 +92,7 @@ class LedgerMeasurements:
         self._bench, self._array, self._plan, self._began = bench, array, plan, began
         self._rows, self._columns = array.region.shape
         self._full = min(self._rows, self._columns)
+        self._guards: dict[tuple[int, float], Array] = {}
 
     def steps(self) -> list[Measurement]:
         """Return all steps."""
@@ -118,13 +123,50 @@ class LedgerMeasurements:
     ) -> Iterator[SnrRecord]:  # fmt: skip
         """Put single passes, shape (n, rows), 0 and above, through the array."""
         found = (products or self._array.products(averages)).multiply(vectors, signed=False)
-        for k, index in enumerate(indices):
-            drive, current = tuple(found.drive[k].tolist()), tuple(found.current[k].tolist())
-            yield self._record(kind, index, averages, drive=drive, current=current, **others)
+        for index, drive, current in zip(indices, found.drive.tolist(), found.current.tolist(), strict=True):
+            yield self._record(kind, index, averages, drive=tuple(drive), current=tuple(current), **others)
+
+    def _guarded(
+        self, kind: str, vectors: Array, condition: Condition, indices: list[int], **others: object
+    ) -> Iterator[SnrRecord]:
+        """Put single passes through the array, in requests with a guard."""
+        averages = condition.averages
+        products, guard = self._array.products(averages), self._guard(condition)
+        size = products.vectors_max - 1
+        for first in range(0, len(vectors), size):
+            part = np.concatenate([vectors[first : first + size], guard])
+            own = indices[first : first + size]
+            found = list(self._passes(kind, part, averages, [*own, 0], products, **others))
+            yield from found[: len(own)]
+
+    def _guard(self, condition: Condition) -> Array:
+        """Return a pass, shape (1, rows), that brings each column what any vectors of as many lines bring, and more."""
+        like = (condition.lines, condition.share)
+        if like not in self._guards:
+            target = self._plan.targets[: condition.lines]
+            drawn = [self._vectors(*each) for each in self._drawn(like)]
+            both = np.concatenate([_both(each)[:, : condition.lines] for each in drawn])
+            most = float(((both @ target).max(axis=0) / target.sum(axis=0)).max())
+            guard = np.zeros((1, self._rows))
+            guard[0, : condition.lines] = min(1.0, most * GUARD)
+            self._guards[like] = guard
+        return self._guards[like]
+
+    def _drawn(self, like: tuple[int, float]) -> Iterator[tuple[str, int, Condition, int]]:
+        """Return all vectors that so many lines get with inputs so large, as `_vectors` takes them."""
+        plan = self._plan
+        for part, condition in enumerate(plan.conditions(self._rows, self._columns)):
+            if (condition.lines, condition.share) == like:
+                yield "training", part, condition, plan.training
+                yield "test", part, condition, plan.vectors
+        if like == (plan.main.lines, plan.main.share):
+            yield from (("codes", part, plan.main, plan.code_vectors) for part in (0, 1))
 
     def _scale(self) -> Iterator[SnrRecord]:
         scale, p = self._bench.die.scale, self._plan.parameters
-        given = (scale.g_min, scale.g_max, p.height, self._array.floor, p.read_voltage)
+        region, die = self._array.region, self._bench.die
+        ends = float(region.column), float(die.rows - region.row - region.rows)
+        given = (scale.g_min, scale.g_max, p.height, self._array.floor, p.read_voltage, *ends)
         yield self._record("scale", 0, p.averages, given=given)
         for row, target in enumerate(self._plan.targets.tolist()):
             yield self._record("target", row, p.averages, given=tuple(target))
@@ -138,11 +180,11 @@ class LedgerMeasurements:
     def _noise(self, part: int) -> Iterator[SnrRecord]:
         """Bring the same vectors again, and lines without a pulse on their ranges: those have indices below 0."""
         averages = self._plan.parameters.averages
-        half = max(1, self._array.products(averages).vectors_max // 2)
+        half = max(1, (self._array.products(averages).vectors_max - 1) // 2)
         vectors = _both(self._vectors("test", 0, self._plan.main, half))[:half]
         both = np.concatenate([vectors, np.zeros((half, self._rows))])
         indices = [*range(half), *(-1 - k for k in range(half))]
-        yield from self._passes("noise", both, averages, indices, part=part)
+        yield from self._guarded("noise", both, self._plan.main, indices, part=part)
 
     def _map(self, part: int, kind: str = "map", products: ArrayProducts | None = None) -> Iterator[SnrRecord]:
         alone = np.concatenate([np.zeros((1, self._rows)), np.eye(self._rows)])
@@ -153,11 +195,11 @@ class LedgerMeasurements:
             bare = self._products(p.coder(0.0), averages)
             yield from self._map(part, "bare", bare)
 
-    def _products(self, coding: object, averages: int) -> ArrayProducts:
+    def _products(self, coding: InputCoding, averages: int) -> ArrayProducts:
         p = self._plan.parameters
         return ArrayProducts(
             self._bench.board, self._bench.die, self._array.region, coding, slot=p.slot, averages=averages
-        )  # type: ignore[arg-type]
+        )
 
     def _sweep(self) -> Iterator[SnrRecord]:
         plan = self._plan
@@ -187,25 +229,20 @@ class LedgerMeasurements:
 
     def _codes(self, part: int) -> Iterator[SnrRecord]:
         vectors = _both(self._vectors("codes", part, self._plan.main, self._plan.code_vectors))
-        yield from self._passes("codes", vectors, self._plan.map_averages, list(range(len(vectors))), part=part)
+        condition = replace(self._plan.main, averages=self._plan.map_averages)
+        yield from self._guarded("codes", vectors, condition, list(range(len(vectors))), part=part)
 
     def _trial(self, part: int, condition: Condition) -> Iterator[SnrRecord]:
         for kind, count in (("training", self._plan.training), ("test", self._plan.vectors)):
             vectors = self._vectors(kind, part, condition, count)
-            found = self._array.products(condition.averages).multiply(_both(vectors), signed=False)
-            for k in range(2 * count):
-                yield self._record(
-                    kind,
-                    k // 2,
-                    condition.averages,
-                    part=part,
-                    sign=1 - 2 * (k % 2),
-                    lines=condition.lines,
-                    share=condition.share,
-                    given=() if k % 2 else tuple(vectors[k // 2].tolist()),
-                    drive=tuple(found.drive[k].tolist()),
-                    current=tuple(found.current[k].tolist()),
-                )
+            passes = self._guarded(
+                kind, _both(vectors), condition, list(range(2 * count)), part=part, lines=condition.lines,
+                share=condition.share,
+            )  # fmt: skip
+            for one in passes:
+                vector, second = divmod(one.index, 2)
+                given = () if second else tuple(vectors[vector].tolist())
+                yield replace(one, index=vector, sign=1 - 2 * second, given=given)
 
     def _vectors(self, kind: str, part: int, condition: Condition, count: int) -> Array:
         vectors = random_vectors(

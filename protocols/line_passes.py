@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+IDLE = 16
+"""Passes with no line driven."""
 AMPLITUDES = 8
 """Voltages at which each line is measured alone where inputs are amplitudes: straight lines between them are within
 0.1 % of the power of cells that conduct like a sinh."""
@@ -61,8 +63,8 @@ class LinePassReader:
         self._setup = products.setup
 
     def idle(self) -> LinePasses:
-        """Return one pass with all lines at the floor."""
-        return self._passes(np.zeros((1, self._products.region.rows)))
+        """Return passes with all lines at the floor: some, as what they bring is taken from all others."""
+        return self._passes(np.zeros((IDLE, self._products.region.rows)))
 
     def lines_alone(self) -> Iterator[LinePasses]:
         """Yield passes in which one line after the other has a full pulse: at full height, or at each of some heights.

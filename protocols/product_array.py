@@ -84,6 +84,7 @@ class ProductArray:
         """Conductances that stand for the weights (S), shape (rows, columns)."""
         self.memory = memory or ArrayMemory(floor=None if parameters.finds_floor else parameters.floor or 0.0)
         self.calibration = calibration_id(bench.board)
+        self._lift = 1.0 if parameters.is_effective else parameters.conduction_ratio
         self.written: ArrayWritten | None = None
         """What programming came to; None before its end, and if nothing was programmed."""
 
@@ -116,6 +117,14 @@ class ProductArray:
             yield from self._write(ArrayWriter(self._bench, self.region, self._drive(), reader), touched)
             self.memory = ArrayMemory(DONE, self.memory.floor)
             yield self.memory
+
+    def expected(self, drive: Array) -> Array:
+        """Return the currents (A) that the targets let through, shape (n, columns), for a drive (V), shape (n, rows)."""
+        return self._lift * drive @ self.targets
+
+    def decode(self, current: Array, drive: Array) -> Array:
+        """Return the products that currents (A), shape (n, columns), stand for; shape (n, outputs)."""
+        return self.mapping.products(current, self._lift * drive, self._lift * self._parameters.height)
 
     def products(self, averages: int | None = None) -> ArrayProducts:
         """Return what multiplies vectors with the region."""

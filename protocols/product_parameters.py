@@ -63,7 +63,8 @@ class ProductParameters(PulsedArrayParameters):
     bits: Annotated[Count, Field(ge=1, le=16)] = 12
     """Of an input; bit-serial coding only."""
     conduction_voltage: Annotated[Volts, Field(ge=0.05)] = CONDUCTION_VOLTAGE
-    """V0 of the cells' current, I ~ sinh(V / V0): amplitude coding bends its voltages by it. 1000 V: ohmic cells."""
+    """V0 of the cells' current, I ~ sinh(V / V0): amplitude coding bends its voltages by it, and products at another
+    voltage than the read's are reckoned by it. 1000 V: ohmic cells."""
     scale: Annotated[float | None, or_auto("", above=0, most=1)] = None
     """Share of the conductance range that weights take, a margin at both of its ends. auto: 1; 0.93 with strategy
     effective."""
@@ -82,7 +83,7 @@ class ProductParameters(PulsedArrayParameters):
     """Resistance of a wire from cell to cell, as `labctl run wires` finds it; counts with strategy per-cell."""
     tolerance: Annotated[Levels, Field(ge=0.2, le=1000)] = 0.35
     """Largest error of a cell that is called written."""
-    rounds: Annotated[Count, Field(ge=1, le=100)] = 12
+    rounds: Annotated[Count, Field(ge=1, le=100)] = 40
     """Rounds of programming, at most."""
 
     @property
@@ -112,6 +113,14 @@ class ProductParameters(PulsedArrayParameters):
                 return AmplitudeCoding(self.height, bend, floor)
             case _:
                 return BitSerialCoding(self.height, self.bits)
+
+    @property
+    def conduction_ratio(self) -> float:
+        """Conductance of a cell at the height of an input of 1, as a share of that at the read voltage."""
+        if self.conduction_voltage >= OHMIC or self.height == self.read_voltage:
+            return 1.0
+        at_height = math.sinh(self.height / self.conduction_voltage) / self.height
+        return at_height * self.read_voltage / math.sinh(self.read_voltage / self.conduction_voltage)
 
     def mapper(self, levels: LevelScale) -> WeightMapping:
         """Return how weights stand on conductances."""

@@ -41,7 +41,9 @@ def figure(records: Sequence[CellRead], parameters: ReadMapParameters) -> Figure
     ]
     if first.repeats > 1:
         panels.append(_noise(records))
-        panels.append(_map("Noise of a read", map_of(records, [one.sigma / step for one in records]), "sigma", "levels"))
+        panels.append(
+            _map("Noise of a read", map_of(records, [one.sigma / step for one in records]), "sigma", "levels")
+        )
     if parameters.reference is not None:
         error = map_of(records, [one.level - one.reference for one in records])
         panels.append(_map("Less the reference", error, "difference", "levels", diverging=True))

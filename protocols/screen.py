@@ -20,7 +20,7 @@ from labctl.units import Count, Written, YesNo, format_quantity, parse_number
 from protocols.array_parameters import PulsedArrayParameters, check_region
 from protocols.array_reads import check_samples
 from protocols.cell_parameters import check_width
-from protocols.screen_bursts import REVERSE, Screening, ScreenMemory, ScreenRead
+from protocols.screen_bursts import FORWARD, REVERSE, Screening, ScreenMemory, ScreenRead
 from protocols.screen_figure import figure, files
 from protocols.screen_summary import summarise
 
@@ -46,7 +46,7 @@ class ScreenParameters(PulsedArrayParameters):
     returns: Annotated[Count, Field(le=16)] = 4
     """Rounds of pulses, at most, that bring cells back near where they were; 0 leaves them where the bursts did."""
     reverse: YesNo = True
-    """Do it once more with reads at minus the read voltage: do cells rectify?"""
+    """Do it once more with reads at minus the read voltage: do cells rectify? A quick run leaves that out."""
     open_below: Annotated[float, Number, Field(gt=0, le=1)] = 0.25
     """A cell that no burst moves is open if it conducts less than this share of level 0 (or nothing beyond noise)."""
     short_above: Annotated[float, Number, Field(ge=1.3)] = 2.0
@@ -85,7 +85,7 @@ def _check_board(able: Capabilities, parameters: ScreenParameters) -> None:
 
 
 def _pulses(die: Die, parameters: ScreenParameters) -> Mapping[Cell, int]:
-    bursts = 4 if parameters.reverse else 2
+    bursts = len(FORWARD) + len(REVERSE) * (parameters.reverse and not parameters.quick)
     return dict.fromkeys(parameters.region(die).cells(), bursts)
 
 

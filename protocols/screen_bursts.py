@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl.errors import EnvelopeError
-from labctl.instruments import Cell, Pulse
+from labctl.instruments import Pulse
 from labctl.units import Levels, Seconds, Siemens
 from protocols.array_reads import REQUEST_TIME, SAMPLE_TIME, SETTLING, ListReadings, calibration_id, joined, read_list
 
@@ -23,25 +23,32 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-ENTRIES_MAX = 1022
-"""Pulses of one request with reads: 1,023 (board specification, section 3), less one so that pairs stay together."""
+ENTRIES_MAX = 1023
+"""Pulses of one request with reads at most (board specification, section 3)."""
 SLOT_MIN = 1e-6
 """Shortest slot of a pulse (s); a longer pulse takes twice its width (section 2, rule 9)."""
 BACK = 0.05
 """A cell is back if it is nearer to where it was than this share of a burst,"""
 BACK_LEVELS = 10.0
 """or than so many levels."""
-REVERSE = ("raised reverse", "lowered reverse")
-"""Phases that are read at minus the read voltage."""
+LEARNED = 8.0
+"""By which factor what is known of a burst may change with one pulse: a short one tells little."""
+LONGEST = 4.0
+"""Longest pulse that brings a cell back, in bursts."""
+FORWARD = ("start", "raised", "lowered")
+"""Phases of the bursts: after the shortest pulse there is, which hardly moves a cell, so that it is read right before
+the burst up; after that one; and after the burst down."""
+REVERSE = tuple(f"{phase} reverse" for phase in FORWARD)
+"""The same once more, read at minus the read voltage."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenRead:
     """One read of one cell.
 
-    `phase` is "before" and "again" for two reads in a row at the beginning, "raised" and "lowered" after the bursts,
-    "raised reverse" and "lowered reverse" after two more that were read at minus the read voltage, and "after" at the
-    end. `conductance` is current over voltage; `pulses` counts those that this run has put on the cell.
+    `phase` is "before" and "again" for two reads in a row at the beginning, "start", "raised" and "lowered" around the
+    bursts, the same with " reverse" for bursts that were read at minus the read voltage, and "after" at the end.
+    `conductance` is current over voltage; `pulses` counts those that this run has put on the cell.
     """
 
     row: int
@@ -105,6 +112,7 @@ class Screening:
         self._width_min = able.width_min
         self._width_max = min(able.width_max, bench.envelope.pulse_width)
         self._pulses = dict.fromkeys(range(len(self.cells)), 0)
+        self._moves = np.zeros((2, 0))
 
     def survey(self) -> Iterator[ScreenRead]:
         """Read every cell twice; remember what it showed, and which cells are not to be pulsed."""
@@ -132,8 +140,8 @@ class Screening:
         sound = [number for number in part if number not in set(self.memory.flagged)]
         try:
             if sound:
-                yield from self._bursts(sound, p.read_voltage, ("raised", "lowered"))
-                if p.reverse:
+                yield from self._bursts(sound, p.read_voltage, FORWARD)
+                if p.reverse and not p.quick:
                     yield from self._bursts(sound, -p.read_voltage, REVERSE)
         except EnvelopeError:
             # A short is half-selected by every pulse: where it would carry too much, nothing is pulsed any more.
@@ -141,28 +149,28 @@ class Screening:
                 raise
         yield from self._records("after", part, self._read(part), self._counters(len(part)))
 
-    def _bursts(self, numbers: Sequence[int], voltage: float, phases: tuple[str, str]) -> Iterator[ScreenRead]:
-        """Raise and lower each cell once, read at `voltage` (V) after either; then bring back what can be brought."""
+    def _bursts(self, numbers: Sequence[int], voltage: float, phases: tuple[str, ...]) -> Iterator[ScreenRead]:
+        """Raise and lower each cell once, read at `voltage` (V) around that; then bring back what can be."""
         p = self._parameters
         up, down = p.levels * p.potentiation_width, p.levels * p.depression_width
         pulses = [
             Pulse(self.cells[number], *burst)
             for number in numbers
-            for burst in ((p.potentiation, up), (p.depression, down))
+            for burst in ((p.potentiation, self._width_min), (p.potentiation, up), (p.depression, down))
         ]
         found, counters = self._pulse(pulses, voltage)
         for number in numbers:
-            self._pulses[number] += 2
+            self._pulses[number] += len(phases)
         for offset, phase in enumerate(phases):
-            own = slice(offset, None, 2)
+            own = slice(offset, None, len(phases))
             of_phase = ListReadings(
                 found.voltage, found.current[own], found.saturated[own], found.in_compliance[own], found.requests
             )
             at = _Counters(counters.boot, counters.delivered[own])
             yield from self._records(phase, numbers, of_phase, at)
-        swing = np.abs(found.current[0::2] - found.current[1::2]) / abs(found.voltage)
-        if phases != REVERSE:
-            self._swing = dict(zip(numbers, swing.tolist(), strict=True))
+        if phases == FORWARD:
+            start, raised, lowered = (found.current[offset::3] / found.voltage for offset in range(3))
+            self._moves = np.stack([raised - start, raised - lowered]).clip(0.0)
         self._bring_back(numbers)
 
     def _bring_back(self, numbers: Sequence[int]) -> None:
@@ -172,34 +180,40 @@ class Screening:
             return
         now = self._conductances(numbers)
         target = np.array([self.memory.before[number] for number in numbers])
-        burst = np.array([self._swing[number] for number in numbers])
         # By how much a burst up, and one down, moves a cell: learned from what each round does.
-        moves = np.stack([burst, burst])
-        which = np.arange(len(numbers))
+        moves = self._moves.copy()
+        burst: Array = moves.max(axis=0)
         for _ in range(p.returns):
-            off = now - target
-            far = (np.abs(off) > np.maximum(BACK * burst, BACK_LEVELS * step)) & (burst > step)
-            if not far.any():
+            off: Array = now - target
+            far = np.flatnonzero((np.abs(off) > np.maximum(BACK * burst, BACK_LEVELS * step)) & (burst > step))
+            if not far.size:
                 return
-            chosen, down = which[far], (off > 0).astype(int)
-            shares = np.abs(off) / np.maximum(moves[down, which], step)
-            pulses = [self._towards(numbers[index], bool(down[index]), float(shares[index])) for index in chosen]
-            widths = np.array([pulse.width for pulse in pulses])
+            ways = (off[far] > 0).astype(np.int64)
+            known: Array = np.maximum(moves[ways, far], step)
+            shares = np.abs(off[far]) / known
+            pulses = [
+                self._towards(numbers[index], bool(down), share)
+                for index, down, share in zip(far.tolist(), ways.tolist(), shares.tolist(), strict=True)
+            ]
             found, _ = self._pulse(pulses, p.read_voltage)
-            for index in chosen:
+            for index in far.tolist():
                 self._pulses[numbers[index]] += 1
-            then, now[chosen] = now[chosen], found.current / found.voltage
-            base = np.where(down[chosen] == 1, p.depression_width, p.potentiation_width) * p.levels
-            seen = np.abs(now[chosen] - then) / (widths / base)
-            moves[down[chosen], chosen] = np.clip(seen, moves[down[chosen], chosen] / 8, moves[down[chosen], chosen] * 8)
+            then, now[far] = now[far], found.current / found.voltage
+            put_out = np.array([pulse.width for pulse in pulses]) / self._burst_widths()[ways]
+            moves[ways, far] = np.clip(np.abs(now[far] - then) / put_out, known / LEARNED, known * LEARNED)
+
+    def _burst_widths(self) -> Array:
+        """Return the widths (s) of a burst up and of one down."""
+        p = self._parameters
+        return p.levels * np.array([p.potentiation_width, p.depression_width])
 
     def _towards(self, number: int, down: bool, share: float) -> Pulse:
-        """Return the pulse that moves a cell by a share of a burst, as far as one pulse does."""
+        """Return the pulse that moves a cell by a share of a burst, as far as one pulse may."""
         p = self._parameters
-        amplitude = p.depression if down else p.potentiation
-        width = share * p.levels * (p.depression_width if down else p.potentiation_width)
-        nanoseconds = round(min(max(width, self._width_min), self._width_max) * 1e9)
-        return Pulse(self.cells[number], amplitude, nanoseconds / 1e9)
+        width = float(self._burst_widths()[int(down)])
+        most = min(self._width_max, LONGEST * width)
+        nanoseconds = round(min(max(share * width, self._width_min), most) * 1e9)
+        return Pulse(self.cells[number], p.depression if down else p.potentiation, nanoseconds / 1e9)
 
     def _conductances(self, numbers: Sequence[int]) -> Array:
         found = self._read(numbers)

@@ -50,8 +50,11 @@ def files(records: Sequence[ScreenRead], parameters: ScreenParameters) -> tuple[
     cells = screened(records, parameters)
     found = cells.found
     text = io.StringIO()
-    text.write("row,column,kind,before,raised,lowered,expected_swing,reverse_swing,after\n")
-    columns = (cells.seen.before, cells.seen.raised, cells.seen.lowered, found.expected, found.reverse, cells.after)
+    text.write("row,column,kind,before,start,raised,lowered,swing,expected_swing,reverse_swing,after\n")
+    seen = cells.seen
+    columns = (
+        seen.before, seen.start, seen.raised, seen.lowered, found.swing, found.expected, found.reverse, cells.after,
+    )  # fmt: skip
     for (row, column), kind in np.ndenumerate(found.kind):
         numbers = ",".join(f"{values[row, column]:.6e}" for values in columns)
         text.write(f"{row + cells.row},{column + cells.column},{Kind(kind).words},{numbers}\n")

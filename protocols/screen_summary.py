@@ -9,12 +9,12 @@ import numpy as np
 
 from labctl.levels import LEVELS, LevelScale
 from labctl.protocol import Criterion, Outcome, judge
-from labctl.units import Count, Fraction, Levels, Seconds, Written, parse_number
+from labctl.units import Count, Fraction, Levels, Seconds
 from protocols.analysis.cell_yield import Bounds, Kind, Seen, Yield, judge_cells, open_lines, rectification
+from protocols.screen_bursts import FORWARD, REVERSE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Annotated
 
     from numpy.typing import NDArray
 
@@ -34,11 +34,11 @@ class ScreenSummary:
     """What a run amounts to.
 
     `good` is the share of cells that work. Every other cell is one of `opens`, `shorts`, `stuck_high`, `stuck_low`,
-    `weak`, `leaky` (only if `rectification` was asked for) and `untested`. Cells of `open_rows` and `open_columns`
-    are among the opens; `held_rows` had their driver held back by its limit. `swing` is the median, over cells that
-    work, of what the burst down took back, `swing_spread` a standard deviation. `rectification` is forward over reverse
-    current, None where the reverse one is too small to be seen, and `rectification_at_least` its bound. `noise` is that
-    of one read. `displaced_rms` says how far the cells that work stand from where they were.
+    `weak`, `leaky` (only if `rectification` was asked for) and `untested`. Cells of `open_rows` and `open_columns` are
+    among the opens; `held_rows` had their driver held back by its limit. `swing` is the median, over cells that work,
+    of what a burst did, up or down, whichever was more, `swing_spread` its standard deviation. `rectification` is
+    forward over reverse current, None where the reverse one is too small to be seen, and `rectification_at_least` its
+    bound. `noise` is that of one read. `displaced_rms` says how far the cells that work stand from where they were.
     """
 
     cells: Count
@@ -107,9 +107,8 @@ def screened(records: Sequence[ScreenRead], parameters: ScreenParameters) -> Scr
         return found
 
     saturated = flags([one.saturated for one in records])
-    seen = Seen(
-        of("before"), of("again"), of("raised"), of("lowered"), of("raised reverse"), of("lowered reverse"), saturated
-    )
+    start, raised, lowered = (of(phase) for phase in FORWARD)
+    seen = Seen(of("before"), of("again"), start, raised, lowered, *(of(phase) for phase in REVERSE), saturated)
     step = records[0].one_level
     held = flags([one.in_compliance for one in records])
     return Screened(*first, step, seen, of("after"), judge_cells(seen, _bounds(step, parameters)), held)

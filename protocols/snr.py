@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from labctl.errors import ParameterError
 from labctl.instruments import ProbeBoard
 from labctl.levels import REFERENCE_VOLTAGE
@@ -72,7 +74,10 @@ def _run(bench: ProtocolBench, parameters: SnrParameters, start: Start[SnrMemory
     memory = start.memory or SnrMemory(ArrayMemory(), 0)
     array = ProductArray(bench, parameters, weights, None if start.memory is None else memory.array)
     plan = SnrPlan(parameters, array.targets)
-    array.targets = array.targets + deliberate_errors(parameters, region.shape) * bench.die.scale.step
+    scale = bench.die.scale
+    levels = (plan.targets - scale.g_min) / scale.step
+    levels = np.rint(levels) if parameters.whole_levels else levels
+    array.targets = scale.g_min + scale.step * (levels + deliberate_errors(parameters, region.shape))
     for state in array.program(start.touched):
         yield StepEnd(SnrMemory(state, 0))
     steps = LedgerMeasurements(bench, array, plan, bench.clock.now() - start.time).steps()

@@ -33,7 +33,7 @@ def figure(records: Sequence[SnrRecord], parameters: SnrParameters) -> Figure:
     varied = varied_figures(found, main.averages, main.lines)
     panels = [_varied(name, figures) for name, figures in varied.items() if len(figures) > 1]
     ledger = ledger_of(held)
-    return Figure("snr", (*panels, *([] if ledger is None else [_ledger(ledger)])) or (_noise(records),))
+    return Figure("snr", (*panels, *([] if ledger is None else [_ledger(ledger.ledger)])) or (_noise(records),))
 
 
 def _varied(name: str, found: dict[str, Figures]) -> Panel:

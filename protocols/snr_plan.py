@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from labctl.units import Count, Decibels, Levels
+from labctl.units import Count, Decibels, Levels, YesNo
 from protocols.analysis.fourier_basis import FourierBasis
 from protocols.matrix_file import MatrixFile
 from protocols.product_parameters import OHMIC, ProductParameters
@@ -23,13 +23,22 @@ if TYPE_CHECKING:
 AVERAGES = (1, 4, 16, 64)
 SIZES = (8, 16, 32, 64)
 SHARES = (1.0, 0.5, 0.25, 0.125)
-QUICK_TRAINING, QUICK_VECTORS, QUICK_CODES = 32, 24, 32
+QUICK_AVERAGES, QUICK_SHARES = (1, 16), (1.0, 0.25)
+QUICK_TRAINING, QUICK_VECTORS = 24, 16
+QUICK_CODES = 16
+"""Voltages of each row's sweep in a quick run with amplitude coding."""
+REPEATS, QUICK_REPEATS = 16, 6
+"""Repeats of what tells noises."""
+PATTERNS, QUICK_PATTERNS = 12, 8
+"""Patterns of rows that tell wires."""
+CODES_PER_ROW = 2
+"""Vectors of many averages for each row, in each half."""
 ERROR_STREAM = 20
 """Stream of the seed from which deliberate errors are drawn."""
 SWEEP_ROWS = 8
 """Rows that are swept with width coding, where drivers put out one code only."""
-SWEEP_CODES = 8
-"""Voltages of such a sweep."""
+SWEEP_CODES, QUICK_SWEEP = 8, 4
+"""Voltages of such a sweep, and rows and voltages of a quick one."""
 
 
 class SnrParameters(ProductParameters):
@@ -43,14 +52,17 @@ class SnrParameters(ProductParameters):
     """Of the random weights."""
     vector_seed: Count = 2
     """Of all vectors."""
-    vectors: Annotated[Count, Field(ge=8, le=10_000)] = 64
+    vectors: Annotated[Count, Field(ge=8, le=10_000)] = 128
     """Test vectors under each condition."""
-    training: Annotated[Count, Field(ge=8, le=10_000)] = 96
+    training: Annotated[Count, Field(ge=8, le=10_000)] = 128
     """Vectors under each condition that the columns' gain and offset are fitted on."""
     map_averages: Annotated[Count, Field(ge=1, le=4096)] = 256
     """Slots that are averaged for what a ledger rests on."""
     codes: Annotated[Count, Field(ge=8, le=1000)] = 48
     """Voltages of each row's sweep with amplitude coding."""
+    whole_levels: YesNo = True
+    """Round targets to whole levels, as a device of so many states would be written; `no`: write what the weights ask
+    for as exactly as it goes, which makes better products of a device without steps."""
     programming_error: Annotated[Levels, Field(ge=0, le=1000)] = 0.0
     """Errors (rms) that are put on the targets on purpose, to see what they cost."""
     required: Decibels = 73.0
@@ -90,9 +102,9 @@ class SnrPlan:
         self.targets = targets
         self.training = min(p.training, QUICK_TRAINING) if p.quick else p.training
         self.vectors = min(p.vectors, QUICK_VECTORS) if p.quick else p.vectors
-        self.code_vectors = QUICK_CODES if p.quick else 2 * p.vectors
-        self.repeats = 16
-        self.patterns = 12
+        self.code_vectors = CODES_PER_ROW * len(targets)
+        self.repeats = QUICK_REPEATS if p.quick else REPEATS
+        self.patterns = QUICK_PATTERNS if p.quick else PATTERNS
         self.map_averages = p.map_averages
 
     @property
@@ -104,9 +116,11 @@ class SnrPlan:
         """Return all conditions; the ledger's is the first."""
         main, most = self.main, min(rows, columns)
         found = [main]
-        found += [Condition(averages, most) for averages in AVERAGES]
+        found += [Condition(averages, most) for averages in (QUICK_AVERAGES if self.parameters.quick else AVERAGES)]
         found += [Condition(main.averages, lines) for lines in SIZES if lines < most]
-        found += [Condition(main.averages, most, share) for share in SHARES]
+        found += [
+            Condition(main.averages, most, share) for share in (QUICK_SHARES if self.parameters.quick else SHARES)
+        ]
         return list(dict.fromkeys(found))
 
     @property
@@ -119,9 +133,10 @@ class SnrPlan:
         """Voltages of a sweep, the inputs' full height among them."""
         p, top = self.parameters, self.sweep_top
         if p.coding == "width":
-            steps = np.linspace(0, top, SWEEP_CODES + 1)[1:]
+            steps = np.linspace(0, top, (QUICK_SWEEP if p.quick else SWEEP_CODES) + 1)[1:]
         else:
-            inside = np.linspace(0, p.height, p.codes + 1)[1:]
+            codes = min(p.codes, QUICK_CODES) if p.quick else p.codes
+            inside = np.linspace(0, p.height, codes + 1)[1:]
             steps = np.concatenate([inside, np.linspace(p.height, top, SWEEP_CODES + 1)[1:]])
         return tuple(np.unique(np.append(steps, p.height)).tolist())
 
@@ -129,7 +144,12 @@ class SnrPlan:
         """Return which rows are swept."""
         if self.parameters.coding != "width":
             return list(range(rows))
-        return sorted({round(row) for row in np.linspace(0, rows - 1, min(SWEEP_ROWS, rows))})
+        return sorted(
+            {
+                round(row)
+                for row in np.linspace(0, rows - 1, min(QUICK_SWEEP if self.parameters.quick else SWEEP_ROWS, rows))
+            }
+        )
 
 
 def weights_of(parameters: SnrParameters, rows: int, outputs: int) -> Array:

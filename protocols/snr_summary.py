@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl.protocol import Criterion, Outcome, judge
-from labctl.units import Decibels, Fraction, Volts
+from labctl.units import Decibels, Ohms, Volts
 from protocols.analysis.ledger_terms import Figures, LedgerTerms, figures
 from protocols.analysis.product_errors import effective_bits
 from protocols.ledger_evidence import SnrRecords
@@ -30,7 +30,8 @@ class SnrSummary:
     dictionaries give both by what was varied. `ledger` is what each error alone would leave, by name; those named in
     `ledger_bounds`, too, are small, or not told from nothing: they leave at least so much. `ledger_total_db` is what
     all of them together leave, `closing_db` by how much the measured figure is above that; `ledger_sum_db` is what a
-    mere sum of their powers would leave. `passes` are those of one product.
+    mere sum of their powers would leave. `segment_resistance` is that of the wires, where any were seen. `passes` are
+    those of one product, `passes_in_all` those of the run.
     """
 
     snr_db: Decibels
@@ -52,11 +53,11 @@ class SnrSummary:
     ledger_sum_db: Decibels | None
     closing_db: Decibels | None
     ledger_closes: bool
+    segment_resistance: Ohms | None
     voltage: Volts
     floor: Volts
     rows: int
     columns: int
-    share_written: Fraction | None = None
 
 
 def summarise(records: Sequence[SnrRecord], parameters: SnrParameters) -> Outcome:
@@ -67,8 +68,9 @@ def summarise(records: Sequence[SnrRecord], parameters: SnrParameters) -> Outcom
         return Outcome(passed=False, summary=None)
     (_, main), *_ = held.conditions()
     best = found[main.averages, main.lines, main.share]
-    ledger = ledger_of(held)
-    closing = None if ledger is None else best.snr - ledger.total
+    closed = ledger_of(held)
+    ledger = None if closed is None else closed.ledger
+    closing = None if closed is None else closed.measured - closed.ledger.total
     rows, columns = held.targets().shape
     own = varied_figures(found, main.averages, main.lines)
     summary = SnrSummary(
@@ -91,6 +93,7 @@ def summarise(records: Sequence[SnrRecord], parameters: SnrParameters) -> Outcom
         ledger_sum_db=None if ledger is None else ledger.power_sum,
         closing_db=closing,
         ledger_closes=closing is not None and abs(closing) <= CLOSES,
+        segment_resistance=None if closed is None else closed.segment,
         voltage=held.scale.height,
         floor=held.scale.floor,
         rows=rows,
@@ -121,12 +124,24 @@ def varied_figures(
     }
 
 
-def ledger_of(held: SnrRecords) -> Ledger | None:
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A ledger, and the measured figure (dB) of the vectors that it attributes; the wires' segments (ohm), if seen."""
+
+    ledger: Ledger
+    measured: float
+    segment: float | None
+
+
+def ledger_of(held: SnrRecords) -> Closed | None:
     """Return the ledger of the first condition, if what it rests on was measured."""
     evidence = held.evidence()
     if evidence is None:
         return None
-    return LedgerTerms(evidence, held.trial(held.conditions()[0][0])).ledger()
+    terms = LedgerTerms(evidence, held.trial(held.conditions()[0][0]))
+    found = terms.segment
+    segment = found.resistance if found is not None and found.is_found else None
+    return Closed(terms.ledger(), figures(terms.trial, evidence.weights).snr, segment)
 
 
 def _part(found: dict[str, Figures], *, raw: bool) -> dict[str, float]:

@@ -208,16 +208,13 @@ class _Run:
 
     def _multiply(self, vectors: Array, role: str, first: int) -> Iterator[VectorProduct]:
         """Multiply some vectors; the first of them is number `first` of its role."""
-        array, height = self._array, self._parameters.height
+        array = self._array
         found = array.products().multiply(vectors, self._parameters.signed)
-        expected = found.drive @ array.targets
-        raw = array.mapping.products(found.current, found.drive, height)
-        empty = np.empty((len(vectors), 0))
-        calibrated = (
-            empty
-            if self._fit is None
-            else array.mapping.products(self._fit.corrected(found.current), found.drive, height)
-        )
+        expected = array.expected(found.drive)
+        raw = array.decode(found.current, found.drive)
+        calibrated = np.empty((len(vectors), 0))
+        if self._fit is not None:
+            calibrated = array.decode(self._fit.corrected(found.current), found.drive)
         for index, vector in enumerate(vectors):
             yield VectorProduct(
                 vector=first + index,

@@ -28,6 +28,10 @@ class Model(Protocol):
         """Return the currents (A) of the columns, shape (n, columns), for drives (V), shape (n, rows)."""
         ...
 
+    def shares(self, drive: Array, column: int) -> Array:
+        """Return which share of its full current each cell of a column carries, shape (n, rows)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WidthModel:
@@ -47,7 +51,11 @@ class WidthModel:
 
     def currents(self, drive: Array) -> Array:
         """Return the currents (A) beyond those of lines without pulses."""
-        return ((drive - self.low) * (1 + self.row_gain) / self.voltage) @ self.full
+        return self.shares(drive) @ self.full
+
+    def shares(self, drive: Array, column: int = 0) -> Array:  # noqa: ARG002
+        """Return which share of its full current each cell of a column carries, shape (n, rows)."""
+        return (drive - self.low) * (1 + self.row_gain) / self.voltage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +72,10 @@ class DriverCurves:
 
     def at(self, told: Array) -> Array:
         """Return errors (V) at told voltages, shape (n, rows)."""
-        rows = range(told.shape[1])
-        return np.stack([np.interp(told[:, i], self.voltage, self.error[i]) for i in rows], axis=1)
+        found = np.empty_like(told)
+        for row in range(told.shape[1]):
+            found[:, row] = np.interp(told[:, row], self.voltage, self.error[row])
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,19 +107,25 @@ class AmplitudeModel:
 
     def currents(self, drive: Array) -> Array:
         """Return the currents (A) of the columns."""
-        told = self.told(drive)
-        if self.drivers is not None:
-            told = told + self.drivers.at(told)
+        put_out = self.put_out(drive)
         full = self.full * (1 + np.reshape(self.row_gain, (-1, 1)))
-        if self.bend is None or self.bend.rise == 0.0:
-            steepness = 1 / self.assumed if self.bend is None else self.bend.steepness
-            return shape(told, np.array(steepness), self.voltage) @ full
-        # Cells of one row share a voltage and differ in steepness: rows one by one keep the arrays small.
-        steepness = self.bend.of(self.full / max(float(self.full.max()), 1e-300))
-        found = np.zeros((len(drive), full.shape[1]))
-        for row in range(full.shape[0]):
-            found += full[row] * shape(told[:, row : row + 1], steepness[row][None, :], self.voltage)
-        return found
+        # Cells of one column differ in steepness: columns one by one keep the arrays small.
+        return np.stack([self._shares(put_out, j) @ full[:, j] for j in range(full.shape[1])], axis=1)
+
+    def shares(self, drive: Array, column: int) -> Array:
+        """Return which share of its full current each cell of a column carries, shape (n, rows)."""
+        return self._shares(self.put_out(drive), column)
+
+    def put_out(self, drive: Array) -> Array:
+        """Return the voltages (V) that stand on the lines, drivers' errors included."""
+        told = self.told(drive)
+        return told if self.drivers is None else told + self.drivers.at(told)
+
+    def _shares(self, voltage: Array, column: int) -> Array:
+        if self.bend is None:
+            return shape(voltage, np.array(1 / self.assumed), self.voltage)
+        share = self.full[:, column] / max(float(self.full.max()), 1e-300)
+        return shape(voltage, self.bend.of(share), self.voltage)
 
 
 def chord_factor(bend: Bend, share: Array, voltage: float, reference: float) -> Array:

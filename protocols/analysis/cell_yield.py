@@ -1,8 +1,9 @@
-"""Which cells of an array work, from how far a burst up and the same burst down moved them.
+"""Which cells of an array work, from how far a burst up and a burst down moved them.
 
 What a burst does depends on the device, on where the cell stands (a nonlinear film moves differently at each
-conductance) and on its place (wires take a part of the pulse). A cell is therefore held against the median of the cells
-that are near in all three: row, column and conductance.
+conductance) and on its place (wires take a part of the pulse). A cell is therefore held against the median of cells
+that are near in all three: row, column and conductance. How their swing follows each of these is reckoned in, by the
+median of the slopes between any two of them (Theil and Sen), swing and conductance logarithmic.
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ LEAST_SWING = 0.5
 """Swing (levels) below which a cell is never said to move, however quiet reads are."""
 OPEN_DEVIATIONS = 4.0
 """Standard deviations of noise below which no current is seen."""
-SHARE_OF_TOP = 1 / 300
+SHARE_OF_TOP = 1e-3
 """Conductance, in those of the last level, below which cells count as alike in their neighbourhood."""
 OPEN_LINE = 0.9
 """Share of open cells from which a line is open as a whole."""
+SLOPES_LEAST = (0.1, 0.5, 0.5)
+"""Difference of two cells, in the logarithm of conductance, in rows and in columns, from which they tell of a slope."""
+CHUNK = 4096
+"""Cells whose neighbours are looked at together: 528 pairs of numbers each."""
 LINE_LEAST = 4
 """Cells that a line must have in the region to be judged as a whole."""
 MAD = 1.4826
@@ -95,17 +100,21 @@ class Seen:
     Args:
         before: first of all.
         again: once more, without a pulse between them.
-        raised: after the burst up.
+        start: right before the burst up.
+        raised: after it.
         lowered: after the burst down that followed it.
-        raised_reverse: after another burst up, read at the negative voltage.
+        start_reverse: right before another burst up, read at the negative voltage.
+        raised_reverse: after it, likewise.
         lowered_reverse: after another burst down, likewise.
         saturated: shape (rows, columns): a reader was at its end in any of them.
     """
 
     before: Array
     again: Array
+    start: Array
     raised: Array
     lowered: Array
+    start_reverse: Array
     raised_reverse: Array
     lowered_reverse: Array
     saturated: Flags
@@ -117,9 +126,10 @@ class Yield:
 
     Args:
         kind: a `Kind`.
-        swing: by how much the burst down lowered the cell after the burst up (S).
+        swing: by how much the burst up raised the cell or the burst down lowered it, whichever is more (S): a film may
+            move much less in one direction, and no cell moves beyond the end of its range.
         expected: the same of cells like it; not a number where none moved (S).
-        reverse: the swing as seen at the negative voltage (S).
+        reverse: the same of the burst that the swing is of, as seen at the negative voltage (S).
         noise: standard deviation of one read, of all cells together (S).
     """
 
@@ -131,7 +141,7 @@ class Yield:
 
 
 def read_noise(before: Array, again: Array) -> float:
-    """Return the standard deviation of one read (S), from two in a row; a change that all have in common is no noise."""
+    """Return the standard deviation of one read (S), from two in a row; what all change by alike is no noise."""
     difference = (again - before)[np.isfinite(again - before)]
     if not difference.size:
         return 0.0
@@ -141,13 +151,14 @@ def read_noise(before: Array, again: Array) -> float:
 def judge_cells(seen: Seen, bounds: Bounds) -> Yield:
     """Return what each cell is."""
     noise = read_noise(seen.before, seen.again)
-    swing = seen.raised - seen.lowered
+    rise, fall = seen.raised - seen.start, seen.raised - seen.lowered
+    swing = np.maximum(rise, fall)
     least = max(DEVIATIONS * np.sqrt(2) * noise, LEAST_SWING * bounds.one_level)
     tested = np.isfinite(swing)
     with np.errstate(invalid="ignore"):
         moved = swing > least
-    expected = _expected(seen.before, swing, moved, bounds)
-    reads = np.stack([seen.before, seen.again, seen.raised, seen.lowered])
+    expected = _expected(seen.start, swing, moved, bounds)
+    reads = np.stack([seen.before, seen.again, seen.start, seen.raised, seen.lowered])
     known = np.isfinite(reads).any(axis=0)
     typical, largest = np.zeros(known.shape), np.zeros(known.shape)
     typical[known] = np.nanmedian(reads[:, known], axis=0)
@@ -156,7 +167,8 @@ def judge_cells(seen: Seen, bounds: Bounds) -> Yield:
         stuck = tested & (~moved | (swing < STUCK * expected))
         weak = tested & (swing < bounds.weak_below * expected)
     nothing = max(bounds.open_below * bounds.bottom, OPEN_DEVIATIONS * noise)
-    reverse = seen.raised_reverse - seen.lowered_reverse
+    rise_reverse, fall_reverse = (seen.raised_reverse - other for other in (seen.start_reverse, seen.lowered_reverse))
+    reverse = np.where(rise >= fall, rise_reverse, fall_reverse)
     kind = np.full(swing.shape, int(Kind.GOOD))
     kind[_leaky(swing, reverse, noise, bounds.rectification)] = Kind.LEAKY
     kind[weak] = Kind.WEAK
@@ -189,8 +201,8 @@ class Rectification:
 
 
 def rectification(found: Yield) -> Rectification | None:
-    """Return the ratio of the cells that work, all together; None if it was not measured."""
-    use = (found.kind == Kind.GOOD) & np.isfinite(found.reverse)
+    """Return the ratio of the cells that move, all together; None if it was not measured."""
+    use = ((found.kind == Kind.GOOD) | (found.kind == Kind.LEAKY)) & np.isfinite(found.reverse)
     if not use.any():
         return None
     forward, reverse = float(found.swing[use].sum()), float(found.reverse[use].sum())
@@ -206,20 +218,48 @@ def _leaky(swing: Array, reverse: Array, noise: float, least: float) -> Flags:
     if least <= 0:
         return np.zeros(swing.shape, np.bool_)
     with np.errstate(invalid="ignore"):
-        return reverse - 3 * np.sqrt(2) * noise > swing / least
+        beyond: Flags = reverse - 3 * np.sqrt(2) * noise > swing / least
+    return beyond
 
 
-def _expected(before: Array, swing: Array, moved: Flags, bounds: Bounds) -> Array:
+def _expected(start: Array, swing: Array, moved: Flags, bounds: Bounds) -> Array:
     """Return the median swing of the nearest cells that moved: in row, column, and logarithm of the conductance."""
     expected = np.full(swing.shape, np.nan)
     if not moved.any():
         return expected
     rows, columns = swing.shape
     row, column = np.indices(swing.shape)
-    own = np.nan_to_num(before, nan=0.0).clip(0.0)
-    state = np.log(own + bounds.top * SHARE_OF_TOP)
-    places = np.stack([row / max(rows, 1), column / max(columns, 1), state], axis=-1)
+    own = np.nan_to_num(start, nan=0.0).clip(0.0)
+    state: Array = np.log(own + bounds.top * SHARE_OF_TOP)
+    places = np.stack([row / rows, column / columns, state], axis=-1)
     count = min(NEIGHBOURS, int(np.count_nonzero(moved)))
-    _, nearest = cKDTree(places[moved]).query(places.reshape(-1, 3), k=np.arange(1, count + 1))
-    expected[:] = np.median(swing[moved][nearest], axis=1).reshape(swing.shape)
+    _, found = cKDTree(places[moved]).query(places.reshape(-1, 3), k=np.arange(1, count + 1))
+    nearest = np.asarray(found, np.int64)
+    logarithms = np.log(swing[moved])
+    flat = expected.reshape(-1)
+    axes: list[Array] = [state, row.astype(np.float64), column.astype(np.float64)]
+    for first in range(0, len(flat), CHUNK):
+        part = slice(first, first + CHUNK)
+        near: Array = logarithms[nearest[part]]
+        for axis, least in zip(axes, SLOPES_LEAST, strict=True):
+            aside: Array = axis[moved][nearest[part]] - axis.reshape(-1)[part, None]
+            near = np.subtract(near, _slopes(aside, near, least)[:, None] * aside)
+        flat[part] = np.exp(np.median(near, axis=1))
     return expected
+
+
+def _slopes(x: Array, y: Array, least: float) -> Array:
+    """Return the slopes of robust lines through points, shape (n, points), as an array of shape (n,).
+
+    Pairs of points that are no further apart than `least` say nothing; where hardly any are, the slope is 0.
+    """
+    one, other = np.triu_indices(x.shape[1], 1)
+    across = x[:, one] - x[:, other]
+    usable = np.abs(across) > least
+    found = np.zeros(len(x))
+    enough = np.count_nonzero(usable, axis=1) > x.shape[1]
+    if enough.any():
+        slopes = np.full(usable.shape, np.nan)
+        np.divide(y[:, one] - y[:, other], across, out=slopes, where=usable)
+        found[enough] = np.nanmedian(slopes[enough], axis=1)
+    return found

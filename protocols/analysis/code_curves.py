@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-KNOTS = 32
+KNOTS = 16
 """Most knots of a curve: a few for each wave that a smooth converter shows."""
 POINTS_PER_KNOT = 8
-_STIFF = 1e-3
+_STIFF = 0.3
 """Weight of second differences against points: keeps knots without points on a line between others."""
 
 
@@ -33,8 +33,10 @@ class CodeCurves:
 
     def at(self, current: Array) -> Array:
         """Return the curves' values (A) at currents, shape (n, columns)."""
-        found = [np.interp(current[:, j], self.knots[j], self.values[j]) for j in range(current.shape[1])]
-        return np.stack(found, axis=1)
+        found = np.empty_like(current)
+        for column in range(current.shape[1]):
+            found[:, column] = np.interp(current[:, column], self.knots[column], self.values[column])
+        return found
 
 
 def fit_code_curves(current: Array, residual: Array) -> CodeCurves:

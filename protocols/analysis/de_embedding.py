@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-9
 """Share of the largest read that the reads of the found cells may be off by."""
 ROUNDS_MAX = 200
-"""Most rounds: 4 where wires take some per cent, some tens where they take most of the voltage."""
+"""Most rounds unless told otherwise: 4 where wires take some per cent, some tens where they take most of the voltage."""
 FASTEST = 4.0
 """By how much a conductance changes in a round at most: a cell behind lines that take nearly all of its voltage."""
 NOISE = 0.01
@@ -40,6 +40,7 @@ def de_embedded(
     voltage: float = REFERENCE_VOLTAGE,
     scheme: ReadScheme = ReadScheme.GROUND,
     tolerance: float = TOLERANCE,
+    rounds: int = ROUNDS_MAX,
 ) -> Array:
     """Return the conductances of cells (S) whose reads, row by row, show `apparent` ones.
 
@@ -54,6 +55,7 @@ def de_embedded(
         voltage: of the reads (V).
         scheme: of the other rows.
         tolerance: share of the largest read that the reads of the found cells may be off by.
+        rounds: the most that are tried.
 
     Raises:
         ParameterError: for a map of another shape or without numbers.
@@ -65,7 +67,7 @@ def de_embedded(
     wanted, found = apparent * voltage, law.conductance.copy()
     largest = max(float(np.abs(wanted).max()), 1e-300)
     least, since = np.inf, 0
-    for _ in range(ROUNDS_MAX):
+    for _ in range(rounds):
         read, share = _reads(law.with_conductance(found), wires, voltage, scheme)
         missing = wanted - read
         empty = (found == 0) & (missing < 0) & (missing > -NOISE * largest)
@@ -88,4 +90,6 @@ def _reads(law: ArrayLaw, wires: Wires, voltage: float, scheme: ReadScheme) -> t
     points = operating_points(law, wires, read_voltages(law.shape[0], voltage, scheme))
     every = np.arange(law.shape[0])
     own = points.cell_current[every, every]
-    return points.columns, np.divide(own, law.current(np.full(law.shape, voltage)), out=np.ones(law.shape), where=own > 0)
+    return points.columns, np.divide(
+        own, law.current(np.full(law.shape, voltage)), out=np.ones(law.shape), where=own > 0
+    )

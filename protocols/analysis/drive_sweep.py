@@ -60,20 +60,17 @@ def fit_bend(voltage: Array, current: Array, full: float) -> Bend:
     edges = np.quantile(share, np.linspace(0, 1, GROUPS + 1)[1:-1])
     group = np.searchsorted(edges, share)
     used = voltage > 0
-    weight, mean, parts = [], [], []
-    for number in range(GROUPS):
-        own = group == number
-        whole = float(top[own].sum())
-        if whole > 0:
-            parts.append(np.einsum("rcj,rj->c", current, own.astype(np.float64))[used] / whole)
-            mean.append(float((top[own] * share[own]).sum()) / whole)
-            weight.append(whole)
-    found = np.array(parts)
-    weights = np.array(weight)[:, None] / max(weight)
+    groups = [(group == number).astype(np.float64) for number in range(GROUPS)]
+    groups = [own for own in groups if float((own * top).sum()) > 0]
+    whole = np.array([float((own * top).sum()) for own in groups])
+    mean = np.array([float((own * top * share).sum()) for own in groups]) / whole
+    found = np.array([np.einsum("rcj,rj->c", current, own)[used] for own in groups]) / whole[:, None]
+    weights = (whole / whole.max())[:, None]
 
     def off(pair: Array) -> Array:
-        steepness = np.maximum(pair[0] + pair[1] * np.array(mean), 0.0)[:, None]
-        return np.ravel(weights * (shape(voltage[used], steepness, full) - found))
+        steepness = np.maximum(pair[0] + pair[1] * mean, 0.0)[:, None]
+        missing: Array = weights * (shape(voltage[used], steepness, full) - found)
+        return missing.reshape(-1)
 
     best = least_squares(off, np.array([1.0 / full, 0.0]), x_scale=np.array([1.0, 0.1]) / full, xtol=1e-14, ftol=1e-14)
     return Bend(float(best.x[0]), float(best.x[1]))

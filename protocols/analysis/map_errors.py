@@ -26,14 +26,15 @@ class MapErrors:
     """What a map is made of.
 
     Args:
-        row_gain: of each row beyond 1, shape (rows,); 0 where it is not told from chance.
-        programmed: conductances without gains of rows and columns, shape (rows, columns) (S).
-        expected: mean square that row gains would have by chance alone.
+        row_gain: of each row beyond 1, shape (rows,).
+        chance: share of their mean square that they have by chance, 0 to 1.
+        programmed: conductances without gains of columns, and of rows where these are more than chance, shape (rows,
+            columns) (S).
     """
 
     row_gain: Array
+    chance: float
     programmed: Array
-    expected: float
 
 
 def split_map(conductance: Array, target: Array, noise: float = 0.0) -> MapErrors:
@@ -49,14 +50,13 @@ def split_map(conductance: Array, target: Array, noise: float = 0.0) -> MapError
     gain = _gain(evened, target)
     gain /= gain.mean()
     off = evened / gain[:, None] - target
-    power = np.sum(target**2, axis=1)
+    power: Array = np.square(target).sum(axis=1)
     freedom = max(1, target.size - sum(target.shape))
-    scatter = max(float(np.sum(off**2)) / freedom, noise**2)
-    expected = float(np.mean(scatter / np.maximum(power, 1e-300)))
-    found = float(np.mean((gain - 1) ** 2))
-    if found < SIGNIFICANT * expected:
-        gain = np.ones_like(gain)
-    return MapErrors(gain - 1, evened / gain[:, None], expected)
+    scatter = max(float(np.square(off).sum()) / freedom, noise**2)
+    expected = float((scatter / np.maximum(power, 1e-300)).mean())
+    chance = min(1.0, expected / max(float(np.square(gain - 1).mean()), 1e-300))
+    is_found = chance * SIGNIFICANT < 1
+    return MapErrors(gain - 1, chance, evened / gain[:, None] if is_found else evened)
 
 
 def _gain(shown: Array, target: Array) -> Array:

@@ -55,6 +55,6 @@ def variance(repeats: Array) -> Power:
     if count < 2:
         return Power(0.0, 0.0)
     freedom = (count - 1) * groups
-    of_columns = np.var(repeats, axis=0, ddof=1).mean(axis=0)
+    of_columns: Array = np.var(repeats, axis=0, ddof=1).mean(axis=0)
     # Of normal noise the variance of a variance is 2 / freedom of its square.
-    return Power(float(of_columns.mean()), math.sqrt(2 / freedom * float(np.mean(of_columns**2)) / columns))
+    return Power(float(of_columns.mean()), math.sqrt(2 / freedom * float(np.square(of_columns).mean()) / columns))

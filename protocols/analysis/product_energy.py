@@ -3,9 +3,9 @@
 The array's energy is what its input lines carry, times the voltages they stand at. A line i that is driven at V_i for a
 share s_i of the slot, and at the floor V_f for the rest, draws
 
-    P = sum_i G_i (s_i V_i^2 + (1 - s_i) V_f^2)
+    P = sum_i (s_i V_i I_i(V_i) + (1 - s_i) V_f I_i(V_f))
 
-where G_i, what all cells of the line conduct, is measured with that line alone. Where wires or blocking cells keep
+where I_i(V), what all cells of the line carry, is measured with that line alone. Where wires or blocking cells keep
 lines from carrying with all others what they carry alone, the sum of the column currents tells by how much: by
 Kirchhoff's law it is what all lines carry together. All quantities are in SI units.
 """
@@ -28,24 +28,36 @@ BOLTZMANN = 1.380649e-23
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LineConductances:
-    """What each input line conducts with all its cells, by the voltage it stands at.
+class LineCurrents:
+    """What each input line carries with all its cells, by the voltage it stands at.
 
     Args:
-        voltage: at which it was measured, shape (k,), rising (V).
-        conductance: current over voltage, shape (k, lines) (S).
+        floor: level of lines without a pulse (V).
+        rest: carried there, shape (lines,) (A).
+        voltage: at which the lines were measured, shape (k,), above the floor, rising (V).
+        slope: current above that at the floor, over voltage above the floor, shape (k, lines) (S).
     """
 
+    floor: float
+    rest: Array
     voltage: Array
-    conductance: Array
+    slope: Array
 
-    def at(self, voltage: Array) -> Array:
-        """Return the conductances (S) at `voltage`, shape (n, lines) (V): straight between what was measured."""
-        found = [
-            np.interp(level, self.voltage, line)
-            for level, line in zip(voltage.T, self.conductance.T, strict=True)
-        ]  # fmt: skip
-        return np.array(found).T
+    def rise(self, voltage: Array) -> Array:
+        """Return the currents above those at the floor (A) at `voltage`, shape (n, lines) (V).
+
+        The slope is taken to be straight between the voltages that were measured, and the same beyond them.
+        """
+        slope = np.empty_like(voltage)
+        for line in range(voltage.shape[1]):
+            slope[:, line] = np.interp(voltage[:, line], self.voltage, self.slope[:, line])
+        return (voltage - self.floor) * slope
+
+    def conductance(self) -> Array:
+        """Return current over voltage of each line at the highest voltage, shape (lines,) (S)."""
+        highest = self.voltage[-1:]
+        whole = np.broadcast_to(highest, (1, len(self.rest)))
+        return np.asarray((self.rise(whole)[0] + self.rest) / highest[0], np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,34 +67,38 @@ class DrivenLines:
     Args:
         voltage: of each line during its pulse, shape (n, lines) (V).
         share: of the slot that the pulse takes, shape (n, lines).
-        floor: level of lines without their pulse (V).
     """
 
     voltage: Array
     share: Array
-    floor: float
 
-    def excess(self, lines: LineConductances) -> Array:
-        """Return by how much the lines' currents exceed those of lines at the floor, as means, shape (n,) (A)."""
-        each = self.share * (self.voltage - self.floor) * lines.at(self.voltage)
-        return np.asarray(each.sum(axis=1), np.float64)
+    def excess(self, lines: LineCurrents) -> Array:
+        """Return by how much the lines' currents exceed those at the floor, as means, shape (n,) (A)."""
+        return np.asarray((self.share * lines.rise(self.voltage)).sum(axis=1), np.float64)
 
-    def power(self, lines: LineConductances) -> Array:
+    def power(self, lines: LineCurrents) -> Array:
         """Return what goes into the array over the slot, as means, shape (n,) (W)."""
-        squares = self.share * self.voltage**2 + (1 - self.share) * self.floor**2
-        return np.asarray((squares * lines.at(self.voltage)).sum(axis=1), np.float64)
+        pulsed = self.share * self.voltage * (lines.rise(self.voltage) + lines.rest)
+        resting = (1 - self.share) * lines.floor * lines.rest
+        return np.asarray((pulsed + resting).sum(axis=1), np.float64)
 
 
-def line_conductances(voltage: Array, floor: float, current: Array, idle: float) -> LineConductances:
-    """Return what lines conduct, from products of each line alone.
+def line_currents(voltage: Array, floor: float, current: Array, idle: float) -> LineCurrents:
+    """Return what lines carry, from products of each line alone.
+
+    At a floor above 0 V all lines together carry `idle`; each has the share that it has of the pulses' currents. At 0 V
+    lines carry nothing, and `idle` is what the readers are off by.
 
     Args:
         voltage: of the driven line, shape (k,), above `floor`, rising (V).
         floor: level of all other lines (V).
         current: sums over all columns, shape (k, lines) (A).
-        idle: the same sum with all lines at the floor: what readers are off by, too (A).
+        idle: the same sum with all lines at the floor (A).
     """
-    return LineConductances(voltage, np.maximum(current - idle, 0.0) / (voltage - floor)[:, None])
+    slope = np.maximum(current - idle, 0.0) / (voltage - floor)[:, None]
+    whole = float(slope[0].sum())
+    rest = slope[0] * (max(idle, 0.0) / whole) if floor > 0 and whole > 0 else np.zeros_like(slope[0])
+    return LineCurrents(floor, rest, voltage, slope)
 
 
 def loading(expected: Array, measured: Array) -> float:

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-KNOTS = 33
-"""Knots of a profile: ours; a film whose speed changes tenfold along its range changes by 7 % from knot to knot."""
-SPACING = (LEVELS - 1) / (KNOTS - 1)
-"""Distance of neighbouring knots (levels)."""
-SHAPE_SPREAD = 0.1
+TOP = LEVELS - 1.0
+"""Last level."""
+PLACES = np.concatenate((
+    [0.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0],
+    np.linspace(1024.0, TOP - 1024.0, 16),
+    TOP - np.array([512.0, 256.0, 128.0, 64.0, 32.0, 16.0, 0.0]),
+))  # fmt: skip
+"""Knots (levels): ours; close together near the ends, where films slow down and filaments change their speed most."""
+KNOTS = len(PLACES)
+SHAPE_SPREAD = 0.15
 """Relative standard deviation of a knot from the profile's mean, before anything is measured: ours."""
 REACH = 4096.0
 """Distance (levels) over which two knots' deviations lose most of their likeness: ours."""
@@ -61,12 +66,21 @@ def weights(begin: Array, end: Array) -> Array:
 
 def _primitives(state: Array) -> Array:
     """Return each knot's hat function integrated from 0 to `state`, shape (n, KNOTS); beyond the ends 1 goes on."""
-    way = state[:, None] / SPACING - np.arange(KNOTS)
-    rising, falling = np.clip(way + 1, 0, 1), np.clip(way, 0, 1)
-    areas = 0.5 * rising**2 + falling - 0.5 * falling**2
-    areas[:, 0] += np.minimum(way[:, 0], 0.0) - 0.5 * rising[:, 0] ** 2
-    areas[:, -1] += np.maximum(way[:, -1], 0.0) - (falling - 0.5 * falling**2)[:, -1]
-    return areas * SPACING
+    inside = np.clip(state, 0.0, TOP)
+    gaps = np.diff(PLACES)
+    knot = np.clip(np.searchsorted(PLACES, inside, side="right") - 1, 0, KNOTS - 2)
+    way = (inside - PLACES[knot]) / gaps[knot]
+    halves = np.zeros(KNOTS)
+    halves[1:] += gaps / 2
+    # Whole gaps below count with half of their length at either end; of the gap that `state` is in, a part does.
+    areas = np.where(np.arange(KNOTS) <= knot[:, None], halves, 0.0)
+    areas[:, :-1] += np.where(np.arange(KNOTS - 1) < knot[:, None], gaps / 2, 0.0)
+    index = np.arange(len(state))
+    areas[index, knot] += gaps[knot] * (way - way**2 / 2)
+    areas[index, knot + 1] += gaps[knot] * way**2 / 2
+    areas[:, 0] += np.minimum(state, 0.0)
+    areas[:, -1] += np.maximum(state - TOP, 0.0)
+    return areas
 
 
 class SharedSlowness:
@@ -88,8 +102,7 @@ class SharedSlowness:
         self._guess = guess
         self.profile = np.full(KNOTS, guess)
         """Slowness at the knots, shape (KNOTS,) (s per level)."""
-        places = np.arange(KNOTS) * SPACING
-        likeness = np.exp(-np.abs(places[:, None] - places) / REACH)
+        likeness = np.exp(-np.abs(PLACES[:, None] - PLACES) / REACH)
         covariance = guess**2 * (self._spread**2 + SHAPE_SPREAD**2 * likeness)
         self._information = np.linalg.inv(covariance)
         self._sum = self._information @ self.profile
@@ -108,7 +121,7 @@ class SharedSlowness:
 
     def at(self, state: Array) -> Array:
         """Return the slowness at states (levels); beyond the ends, that of the end."""
-        return np.interp(state, np.arange(KNOTS) * SPACING, self.profile)
+        return np.interp(state, PLACES, self.profile)
 
     def time_of(self, begin: Array, end: Array) -> Array:
         """Return how long (s) moves take, shape (n,)."""
@@ -138,11 +151,12 @@ class SharedSlowness:
     def learn(self, moves: Moves) -> None:
         """Take moves into account; those that fit no law of all cells are left out."""
         shares = weights(moves.begin, moves.end)
-        kept = np.ones(len(moves.time), bool)
+        kept, scatter = np.ones(len(moves.time), bool), 1.0
         for _ in range(2):
             if not kept.any():
                 return
             weight = np.where(kept, 1 / (moves.time**2 * moves.variance), 0.0)
+            weight = weight / scatter**2  # what the law does not describe makes each move tell less of it
             information = self._information + (shares * weight[:, None]).T @ shares
             total = self._sum + shares.T @ (weight * moves.time)
             profile = np.linalg.solve(information, total)
@@ -156,11 +170,11 @@ class SharedSlowness:
 
     def _until(self, state: Array) -> Array:
         """Return the time (s) from level 0 to states (levels); below 0 it is negative."""
-        inner = np.clip(state / SPACING, 0.0, KNOTS - 1.0)
-        knot = np.minimum(inner.astype(np.int64), KNOTS - 2)
-        way = inner - knot
-        areas = np.concatenate(([0.0], np.cumsum((self.profile[1:] + self.profile[:-1]) / 2)))
+        inside = np.clip(state, 0.0, TOP)
+        gaps = np.diff(PLACES)
+        knot = np.clip(np.searchsorted(PLACES, inside, side="right") - 1, 0, KNOTS - 2)
+        way = (inside - PLACES[knot]) / gaps[knot]
+        areas = np.concatenate(([0.0], np.cumsum(gaps * (self.profile[1:] + self.profile[:-1]) / 2)))
         bend = (self.profile[knot + 1] - self.profile[knot]) * way**2 / 2
-        inside = areas[knot] + self.profile[knot] * way + bend
-        beyond = (state / SPACING - inner) * np.where(state < 0, self.profile[0], self.profile[-1])
-        return (inside + beyond) * SPACING
+        within = areas[knot] + gaps[knot] * (self.profile[knot] * way + bend)
+        return within + (state - inside) * np.where(state < 0, self.profile[0], self.profile[-1])

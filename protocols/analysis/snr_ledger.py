@@ -104,9 +104,9 @@ def mean_square(first: Array, second: Array | None = None) -> Power:
         second: as the other half has it, with independent noise: the mean product is free of it. None: `first` has
             none.
     """
-    of_columns = np.mean(first * (first if second is None else second), axis=0)
+    of_columns: Array = (first * (first if second is None else second)).mean(axis=0)
     spread = float(np.std(of_columns, ddof=1)) / math.sqrt(len(of_columns)) if len(of_columns) > 1 else 0.0
-    return Power(float(np.mean(of_columns)), spread if second is not None else 0.0)
+    return Power(float(of_columns.mean()), spread if second is not None else 0.0)
 
 
 def close(signal: float, terms: dict[str, Power], together: Sequence[Power]) -> Ledger:

@@ -33,10 +33,19 @@ ROUNDS_MAX = 12
 """Most steps of the search; 3 or 4 are usual."""
 SETTLED = 1e-4
 """Relative step at which the search ends."""
+CURVATURE = 100.0
+"""Size of 1 / V0^2 (1/V^2) that steps of it are held against: they matter to the resistances by a hundredth of that."""
+UNSURE = 0.05
+"""Steps of a resistance below this share of its standard deviation are short enough."""
 AGAIN = 0.1
-"""Relative step after which the derivatives are taken anew."""
-MAP_TOLERANCE = 1e-7
+"""The derivatives are taken anew where a step is not shorter than this share of the one before."""
+MAP_TOLERANCE = 1e-5
 """Accuracy of the cells, of the largest read; losses depend on it times the loss."""
+
+STRONGEST = 1e12
+"""Rectification of cells of which nothing is seen to flow back."""
+MAP_ROUNDS = 16
+"""Rounds after which an array is given up: its wires take most of the voltage."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,12 +57,14 @@ class SideData:
         vectors: which lines were on, shape (n, inputs), 0 or 1; the first has all.
         currents: shape (n, outputs) (A).
         half: all lines on at half the voltage, shape (outputs,) (A).
+        drift: by which share the bright lines' currents changed from the first round of single lines to the last.
     """
 
     singles: Array
     vectors: Array
     currents: Array
     half: Array
+    drift: float = 0.0
 
     @property
     def sums(self) -> Array:
@@ -78,6 +89,24 @@ class SideData:
         return 1 - float(self.currents[0, lines].sum()) / float(self.sums[0, lines].sum())
 
 
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What flows back through cells at a reversed voltage.
+
+    Args:
+        ratio: forward over reverse current; None where no reverse current is seen.
+        at_least: the ratio is at least this; None where there is no forward current either.
+    """
+
+    ratio: float | None
+    at_least: float | None
+
+    @property
+    def rectification(self) -> float:
+        """What a network may take for it: of cells that show no reverse current, a strong one."""
+        return self.ratio or max(self.at_least or 1.0, STRONGEST)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WireData:
     """What an array showed.
@@ -86,13 +115,18 @@ class WireData:
         voltage: of the lines that were on (V).
         rows: rows as inputs.
         columns: columns as inputs.
-        rectification: of its cells.
+        back: what flows back through its cells.
     """
 
     voltage: float
     rows: SideData
     columns: SideData
-    rectification: float
+    back: Back
+
+    @property
+    def drift(self) -> float:
+        """The larger drift of both sides."""
+        return max(self.rows.drift, self.columns.drift, key=abs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +138,8 @@ class WireFit:
         row_sigma: its standard deviation (ohm), from how far lines differ.
         column_segment: of a column's segment.
         column_sigma: its standard deviation.
+        row_gain: by how much it would change if all losses that tell of it were off by 1 (ohm).
+        column_gain: the same of the columns.
         row_lines: lines that told of it.
         column_lines: the same of columns.
         law: of the cells, wires reckoned out.
@@ -115,6 +151,8 @@ class WireFit:
     row_sigma: float
     column_segment: float
     column_sigma: float
+    row_gain: float
+    column_gain: float
     row_lines: int
     column_lines: int
     law: ArrayLaw
@@ -144,10 +182,11 @@ class _Search:
 
     def __init__(self, data: WireData) -> None:
         self._data = data
-        apparent = np.maximum(data.rows.singles / data.voltage, 0.0)
-        self._law = ArrayLaw(apparent, math.inf, data.rectification)
+        # Of erased cells noise shows some below nothing; that hardly matters to the currents of bright lines.
+        self._map = np.maximum(data.rows.singles / data.voltage, 0.0)
+        self._law = ArrayLaw(self._map, math.inf, data.back.rectification)
         size = max(float(data.rows.sums[0].max()), float(data.columns.sums[0].max())) / data.voltage
-        self._unit = FIRST_LOSS / (size * max(apparent.shape))
+        self._unit = FIRST_LOSS / (size * max(self._map.shape))
         self._lines = (data.rows.bright, data.columns.bright)
 
     def found(self) -> WireFit:
@@ -158,18 +197,22 @@ class _Search:
         """
         place = np.array([self._unit, self._unit, self._curvature()])
         slopes: Array | None = None
+        longest = math.inf
         for _ in range(ROUNDS_MAX):
             misses = self._misses(place)
             if slopes is None:
                 slopes = self._slopes(place, misses)
             step = -np.linalg.lstsq(slopes, misses, rcond=None)[0]
             after = place + step
-            relative = np.abs(step) / np.maximum(np.abs(place), [self._unit, self._unit, 1.0])
+            fit = self._fit(after, slopes, misses + slopes @ step)
             # A place without resistance is where the model ends; it is a straight line there, which tells the rest.
             at_end = (place <= self._least) & (after <= 0)
-            if bool((at_end | (relative <= SETTLED)).all()):
-                return self._fit(after, slopes, misses + slopes @ step)
-            if bool((relative > AGAIN).any()):
+            near = SETTLED * np.maximum(np.abs(place), [self._unit, self._unit, CURVATURE])
+            near[:2] = np.maximum(near[:2], UNSURE * np.array([fit.row_sigma, fit.column_sigma]))
+            if bool((at_end | (np.abs(step) <= near)).all()):
+                return fit
+            before, longest = longest, float((np.abs(step) / near).max())
+            if longest > AGAIN * before:
                 slopes = None
             place = np.maximum(after, self._least)
         raise EquipmentError("the search for the wires' resistances does not settle")
@@ -188,30 +231,32 @@ class _Search:
         """Return the losses of either side, shape (n, lines), and the ratio of currents at V and V / 2."""
         data, wires = self._data, Wires(float(place[0]), float(place[1]))
         bend = 1 / math.sqrt(place[2]) if place[2] > 0 else math.inf
-        law = ArrayLaw(self._law.conductance, bend, data.rectification)
-        cells = de_embedded(
-            data.rows.singles / data.voltage, wires, law, voltage=data.voltage, tolerance=MAP_TOLERANCE
-        )
+        law = ArrayLaw(self._law.conductance, bend, data.back.rectification)
+        cells = de_embedded(self._map, wires, law, voltage=data.voltage, tolerance=MAP_TOLERANCE, rounds=MAP_ROUNDS)
         self._law = law = law.with_conductance(cells)
         rows, columns = data.rows.vectors, data.columns.vectors
         both = product_currents(law, wires, data.voltage * np.vstack([rows, rows[:1] / 2]))
         alone = column_products(law, wires, data.voltage * np.eye(law.shape[1]))
         across = column_products(law, wires, data.voltage * columns)
-        read = product_currents(law, wires, data.voltage * np.eye(law.shape[0]))
         ratio = float(both[0].sum() / both[-1].sum())
-        return 1 - both[:-1] / (rows @ read), 1 - across / (columns @ alone), ratio
+        return 1 - both[:-1] / (rows @ self._map * data.voltage), 1 - across / (columns @ alone), ratio
 
     def _misses(self, place: Array) -> Array:
         """Return by how much the model misses what was measured, of the mean current; bright lines only."""
         rows, columns, ratio = self._model(place)
         self._losses = (rows, columns)
         parts = [
-            ((model - side.losses) * side.sums / side.sums.mean())[:, lines].reshape(-1)
+            (model - side.losses)[:, lines].reshape(-1) * self._weight(side, lines)
             for model, side, lines in zip((rows, columns), self._sides, self._lines, strict=True)
         ]
         side = self._data.rows
         bent = ratio - float(side.currents[0].sum() / side.half.sum())
         return np.concatenate([*parts, [bent * math.sqrt(len(parts[0]))]])
+
+    @staticmethod
+    def _weight(side: SideData, lines: NDArray[np.bool_]) -> Array:
+        """Return by how much losses of bright lines count: by the currents that they are lost of."""
+        return (side.sums / side.sums.mean())[:, lines].reshape(-1)
 
     @property
     def _sides(self) -> tuple[SideData, SideData]:
@@ -234,11 +279,18 @@ class _Search:
         columns, rows = (int(lines.sum()) for lines in self._lines)
         cut = len(self._data.rows.vectors) * columns
         # Rows as inputs: the columns' lines tell of the columns' wires.
+        of_columns, of_rows = slopes[:cut, 1], slopes[cut:-1, 0]
+        column_gain, row_gain = (
+            abs(float(slope @ self._weight(side, lines)) / max(float(slope @ slope), 1e-300))
+            for slope, side, lines in zip((of_columns, of_rows), self._sides, self._lines, strict=True)
+        )
         return WireFit(
             row_segment=float(place[0]),
-            row_sigma=_scatter(left[cut:-1], slopes[cut:-1, 0], rows),
+            row_sigma=_scatter(left[cut:-1], of_rows, rows),
             column_segment=float(place[1]),
-            column_sigma=_scatter(left[:cut], slopes[:cut, 1], columns),
+            column_sigma=_scatter(left[:cut], of_columns, columns),
+            row_gain=row_gain,
+            column_gain=column_gain,
             row_lines=rows,
             column_lines=columns,
             law=self._law,

@@ -47,12 +47,21 @@ NOISE_MIN, NOISE_MAX = 0.02, 4.0
 """Bounds of the write noise that is learned (levels for a step of one)."""
 OUTLIER = 4.0
 """Moves that miss by so many standard deviations say nothing of the others' scatter."""
+REPEATED, UNLIKE = 8, 2.5
+"""Cells read again from which it is told whether reads repeat; by how much more they must scatter than they should."""
+VARIETY = 0.3
+"""Relative deviation of the distances of moves from which on they tell noise that grows with their root from spread."""
 RISING = 3.0
 """By how much more than the write noise itself a spread must scatter moves to be told from a rise of that noise."""
 MEDIAN_SQUARE = 0.455
 """Median of the square of a standard normal number."""
 NOISE_PRIOR = 64.0
 """Moves that the first guess of the write noise counts for."""
+PROBE, FARTHER = 64.0, 4.0
+"""Longest first moves (levels): long enough to measure a speed to 2 %; and by how much longer the next ones are while
+the cells' speed changes unexpectedly along the way."""
+EXPECTED = 1.5
+"""Factor by which moves may miss what was expected."""
 STATE, UP, DOWN = 0, 1, 2
 """Places in the filter."""
 
@@ -90,6 +99,8 @@ class ArrayFilter:
         self._noise_seen = NOISE_PRIOR * np.array([1.0, prior.write_noise**2])
         self._spread_seen = {UP: np.zeros(2), DOWN: np.zeros(2)}
         self._fresh = {UP: np.ones(cells, bool), DOWN: np.ones(cells, bool)}
+        self.reach = {UP: PROBE, DOWN: PROBE}
+        """Longest move (levels) for which the profile can be trusted, by direction; LEVELS where there is no limit."""
         self._shots: _Shots | None = None
 
     @property
@@ -102,15 +113,20 @@ class ArrayFilter:
         """Standard deviations of the estimates (levels)."""
         return np.sqrt(self.covariance[:, STATE, STATE])
 
-    def is_learned(self, sign: float) -> bool:
-        """Return whether any move has told of the speed in the direction of `sign`."""
-        return self._laws[UP if sign > 0 else DOWN].is_learned
+    def reach_of(self, sign: float) -> float:
+        """Return how long a move (levels) in the direction of `sign` may be; LEVELS: any."""
+        return self.reach[UP if sign > 0 else DOWN]
 
     def memory(self) -> Array:
         """Return all that is known, as one row of floats."""
         return np.concatenate(
             (
-                [self.write_noise, self.spread[UP], self.spread[DOWN]],
+                [self.write_noise, self.spread[UP], self.spread[DOWN], self.reach[UP], self.reach[DOWN]],
+                self._noise_seen,
+                self._spread_seen[UP],
+                self._spread_seen[DOWN],
+                self._fresh[UP],
+                self._fresh[DOWN],
                 self._laws[UP].memory(),
                 self._laws[DOWN].memory(),
                 self.mean.reshape(-1),
@@ -121,12 +137,14 @@ class ArrayFilter:
     def recall(self, memory: Array) -> None:
         """Know what another one knew, to the last bit."""
         cells, law = len(self.mean), len(self._laws[UP].memory())
-        self.write_noise, self.spread[UP], self.spread[DOWN] = (float(value) for value in memory[:3])
-        self._laws[UP].recall(memory[3 : 3 + law])
-        self._laws[DOWN].recall(memory[3 + law : 3 + 2 * law])
-        rest = memory[3 + 2 * law :]
-        self.mean = rest[: 3 * cells].reshape(cells, 3).copy()
-        self.covariance = rest[3 * cells :].reshape(cells, 3, 3).copy()
+        sizes = [5, 2, 2, 2, cells, cells, law, law, 3 * cells, 9 * cells]
+        parts = [part.copy() for part in np.split(memory, np.cumsum(sizes)[:-1])]
+        self.write_noise, self.spread[UP], self.spread[DOWN], self.reach[UP], self.reach[DOWN] = parts[0].tolist()
+        self._noise_seen, self._spread_seen = parts[1], {UP: parts[2], DOWN: parts[3]}
+        self._fresh = {UP: parts[4] > 0, DOWN: parts[5] > 0}
+        self._laws[UP].recall(parts[6])
+        self._laws[DOWN].recall(parts[7])
+        self.mean, self.covariance = parts[8].reshape(cells, 3), parts[9].reshape(cells, 3, 3)
 
     def locate(self, which: Mask, state: Array, variance: Array) -> None:
         """Forget where cells were and take them to be at `state` (levels); their speeds stay known."""
@@ -194,21 +212,31 @@ class ArrayFilter:
         shots, self._shots = self._shots, None
         still = np.zeros(len(which), bool)
         if shots is None:
+            self._forget_what_does_not_repeat(which, reading, variance)
             self._weigh(which, reading, variance)
             return still
         shot = which & (shots.sign != 0)
         self._learn_together(shots, shot, reading, variance)
         self._propagate(shots)
+        self._forget_what_does_not_repeat(which & ~shot, reading, variance)
         moved = (reading - shots.mean[:, STATE]) * shots.sign
         expected = np.abs(self.state - shots.mean[:, STATE])
         noise = variance + shots.covariance[:, STATE, STATE] + self.write_noise**2 * np.maximum(moved, 0.0)
         still = shot & (moved < STILL * expected) & (expected**2 > SIGNIFICANT**2 * noise)
-        surprised = which & (
-            (reading - self.state) ** 2 > SURPRISE**2 * (self.covariance[:, STATE, STATE] + variance)
-        )
+        surprised = which & ((reading - self.state) ** 2 > SURPRISE**2 * (self.covariance[:, STATE, STATE] + variance))
         self._weigh(which & ~surprised, reading, variance)
         self._start_over(shots, surprised, reading, variance, noise)
         return still
+
+    def _forget_what_does_not_repeat(self, which: Mask, reading: Array, variance: Array) -> None:
+        """Trust old readings less where cells that nobody pulsed read differently, as behind wires others share."""
+        on = np.flatnonzero(which)
+        if len(on) < REPEATED:
+            return
+        known = self.covariance[on, STATE, STATE] + variance[on]
+        excess = float(np.median((reading[on] - self.mean[on, STATE]) ** 2 / known)) / MEDIAN_SQUARE
+        if excess > UNLIKE:
+            self.covariance[on, STATE, STATE] += (excess - 1) * known
 
     def _weigh(self, which: Mask, reading: Array, variance: Array) -> None:
         """Correct state and speeds in proportion to how unsure they are."""
@@ -228,7 +256,10 @@ class ArrayFilter:
             if not len(on):
                 continue
             begin = shots.mean[on, STATE]
-            expected = np.abs(self._laws[place].end_of(begin, shots.time[on] * np.exp(-shots.mean[on, place]), np.full(len(on), sign)) - begin)
+            expected = np.abs(
+                self._laws[place].end_of(begin, shots.time[on] * np.exp(-shots.mean[on, place]), np.full(len(on), sign))
+                - begin
+            )
             moved, least = (reading[on] - begin) * sign, SIGNIFICANT * np.sqrt(noise[on])
             end = begin + sign * np.maximum(moved, least)
             found = np.log(shots.time[on] / np.maximum(self._laws[place].time_of(begin, end), 1e-30))
@@ -250,6 +281,7 @@ class ArrayFilter:
             time = shots.time[on] * np.exp(-shots.mean[on, place])
             moved = (reading[on] - begin) * sign
             reads = variance[on] + shots.covariance[on, STATE, STATE]
+            self._trust(place, np.abs(law.end_of(begin, time, np.full(len(on), sign)) - begin), moved, reads)
             self._rescale(law, begin, time, moved, reads, sign)
             told = moved**2 > SIGNIFICANT**2 * (reads + self.write_noise**2 * np.maximum(moved, 0.0))
             expected = np.abs(law.end_of(begin, time, np.full(len(on), sign)) - begin)
@@ -263,6 +295,18 @@ class ArrayFilter:
             fresh = self._fresh[place][on][told]
             self._learn_scatter(shots, place, law.time_of(begin, end) / time[told] - 1, moved, reads, fresh)
             self._fresh[place][on[told]] = False
+
+    def _trust(self, place: int, expected: Array, moved: Array, reads: Array) -> None:
+        """Let moves be longer where those that were made came out as expected."""
+        if self.reach[place] >= LEVELS:
+            return
+        noise = SIGNIFICANT * np.sqrt(reads + self.write_noise**2 * np.maximum(moved, 0.0))
+        told = np.maximum(moved, expected) > noise
+        ratio = float(np.median(moved[told] / expected[told])) if told.any() else 0.0
+        if 1 / EXPECTED < ratio < EXPECTED:
+            self.reach[place] = float(LEVELS)
+        elif ratio > STILL:
+            self.reach[place] = min(self.reach[place] * FARTHER, float(LEVELS))
 
     def _rescale(self, law: SharedSlowness, begin: Array, time: Array, moved: Array, reads: Array, sign: float) -> None:
         """Correct a first guess that is far off, as on films of another kind; without moves, towards slower."""
@@ -294,7 +338,7 @@ class ArrayFilter:
             return
         way = moved[kept]
         excess = (miss[kept] ** 2 * way**2 - reads[kept]) / way  # write noise squared + spread squared * way
-        noise, spread = _line(way, excess, self.write_noise**2 + self.spread[place] ** 2 * way)
+        noise, spread = _line(way, excess, self.write_noise**2, self.spread[place])
         self._noise_seen += len(way) * np.array([1.0, min(max(noise, NOISE_MIN**2), NOISE_MAX**2)])
         self.write_noise = math.sqrt(self._noise_seen[1] / self._noise_seen[0])
         seen = self._spread_seen[place]
@@ -304,15 +348,19 @@ class ArrayFilter:
         shots.covariance[fresh_cells, place, place] = self.spread[place] ** 2
 
 
-def _line(way: Array, excess: Array, scatter: Array) -> tuple[float, float]:
+def _line(way: Array, excess: Array, noise: float, spread: float) -> tuple[float, float]:
     """Return write noise squared, and spread squared, of `excess = noise + spread * way`; the latter 0 if in doubt.
 
     Args:
         way: distances (levels).
         excess: squared misses over the distance (levels), each scattering by about root two of what it should be.
-        scatter: what it should be, as far as that is known.
+        noise: write noise squared, as far as it is known; where all moves are alike, it tells the two apart.
+        spread: spread, likewise.
     """
-    weight = 1 / scatter**2
+    if np.std(way) < VARIETY * np.mean(way):
+        mean = float(np.mean(excess))
+        return (noise, (mean - noise) / float(np.mean(way))) if mean > (1 + RISING) * noise else (max(mean, 0.0), 0.0)
+    weight = 1 / (noise + spread**2 * way) ** 2
     total, middle = float(np.sum(weight)), float(np.sum(weight * way) / np.sum(weight))
     moment = float(np.sum(weight * (way - middle) ** 2))
     height = float(np.sum(weight * excess)) / total

@@ -14,14 +14,17 @@ from protocols.analysis import product_energy as pe
 FINITE = st.floats(1e-9, 1e3)
 
 
-def ohmic(conductance: np.ndarray) -> pe.LineConductances:
-    return pe.LineConductances(np.array([0.2]), conductance.sum(axis=1)[None])
+def ohmic(conductance: np.ndarray, floor: float) -> pe.LineCurrents:
+    """Return lines of resistors as they are measured at 0.2 V, each alone and the others at the floor."""
+    lines = conductance.sum(axis=1)
+    idle = floor * lines.sum()
+    return pe.line_currents(np.array([0.2]), floor, (idle + (0.2 - floor) * lines)[None], idle)
 
 
 def test_ohmic_lines_take_the_sum_of_their_cells_powers() -> None:
     rng = np.random.default_rng(0)
     conductance = rng.uniform(1e-6, 1e-3, (5, 4))
-    driven = pe.DrivenLines(rng.uniform(0.05, 0.2, (7, 5)), rng.uniform(0, 1, (7, 5)), 0.003)
+    driven = pe.DrivenLines(rng.uniform(0.05, 0.2, (7, 5)), rng.uniform(0, 1, (7, 5)))
     expected = [
         sum(
             g * (s * v**2 + (1 - s) * 0.003**2)
@@ -30,26 +33,32 @@ def test_ohmic_lines_take_the_sum_of_their_cells_powers() -> None:
         )
         for voltage, share in zip(driven.voltage, driven.share, strict=True)
     ]
-    assert driven.power(ohmic(conductance)) == pytest.approx(expected, rel=1e-12)
+    lines = ohmic(conductance, 0.003)
+    assert driven.power(lines) == pytest.approx(expected, rel=1e-12)
     currents = ((driven.share * (driven.voltage - 0.003)) @ conductance).sum(axis=1)
-    assert driven.excess(ohmic(conductance)) == pytest.approx(currents, rel=1e-12)
+    assert driven.excess(lines) == pytest.approx(currents, rel=1e-12)
+    assert lines.conductance() == pytest.approx(conductance.sum(axis=1), rel=1e-12)
 
 
-def test_bent_lines_are_measured_at_some_voltages_and_known_at_all() -> None:
+@pytest.mark.parametrize("floor", [0.0, 0.02])
+def test_bent_lines_are_measured_at_some_voltages_and_known_at_all(floor: float) -> None:
     scale, slope = 0.344, np.array([1e-3, 2e-4, 0.0])
-    levels = np.linspace(0.025, 0.2, 8)
-    current = np.sinh(levels / scale)[:, None] * slope
-    lines = pe.line_conductances(levels, 0.0, current + 3e-6, 3e-6)
-    voltage = np.random.default_rng(1).uniform(0.0, 0.2, (50, 3))
-    taken = pe.DrivenLines(voltage, np.ones_like(voltage), 0.0).power(lines)
+    levels = floor + np.linspace(0.025, 0.2, 8)
+    at_floor = np.sinh(floor / scale) * slope
+    idle = 3e-6 if floor == 0 else at_floor.sum()
+    alone = idle + np.sinh(levels / scale)[:, None] * slope - at_floor
+    lines = pe.line_currents(levels, floor, alone, idle)
+    voltage = np.random.default_rng(1).uniform(floor, levels[-1], (50, 3))
+    taken = pe.DrivenLines(voltage, np.ones_like(voltage)).power(lines)
     expected = (voltage * np.sinh(voltage / scale) * slope).sum(axis=1)
     # Straight between levels: less than 0.1 % of the power at full height.
     assert taken == pytest.approx(expected, abs=1e-3 * 0.2 * math.sinh(0.2 / scale) * slope.sum())
 
 
 def test_a_line_that_seems_to_feed_back_takes_nothing() -> None:
-    lines = pe.line_conductances(np.array([0.2]), 0.0, np.array([[-1e-9, 1e-6]]), 0.0)
-    assert lines.conductance[0] == pytest.approx([0.0, 5e-6], abs=0)
+    lines = pe.line_currents(np.array([0.2]), 0.0, np.array([[-1e-9, 1e-6]]), 0.0)
+    assert lines.conductance() == pytest.approx([0.0, 5e-6], rel=1e-12)
+    assert lines.rest.tolist() == [0.0, 0.0]
 
 
 def test_loading_is_what_all_lines_carry_over_what_each_does_alone() -> None:

@@ -85,6 +85,6 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for operation in range(3):
         for block in range(4):
             cells = block * BLOCK + np.arange(BLOCK)
-            last = 1e6 + 320.0 * operation + np.arange(BLOCK)
+            last = np.arange(BLOCK, dtype=np.float64) + 1e6 + 320.0 * operation
             assert np.array_equal(slow.sum(cells, last, 320.0, 9), looked_up(noise, cells, last, 320.0, 9))
     assert len(slow._blocks) == 2  # pyright: ignore[reportPrivateUsage]
