@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from labctl.instruments import ProbeBoard, PulseReceipt
+    from labctl.instruments import ProbeBoard
     from labctl.protocol_bench import ProtocolBench
     from protocols.array_parameters import PulsedArrayParameters
     from protocols.array_region import Region
@@ -124,7 +124,7 @@ def _whole_ns(width: float) -> int:
 
 def put_out(
     board: ProbeBoard, region: Region, drive: ArrayDrive, times: Array, sign: Array
-) -> tuple[Array, NDArray[np.int64], PulseReceipt | None]:
+) -> tuple[Array, NDArray[np.int64]]:
     """Put one burst on every cell with a sign, row by row.
 
     Args:
@@ -135,7 +135,7 @@ def put_out(
         sign: +1 potentiates, -1 depresses, 0 leaves a cell alone; same shape.
 
     Returns:
-        The times that were put out (s), the pulses of each cell, and the last receipt; None if there was no burst.
+        The times that were put out (s), and the pulses of each cell; 0 where the envelope refused a cell's burst.
     """
     on = np.flatnonzero(sign)
     width, count = drive.bursts(times[on])
@@ -154,10 +154,23 @@ def put_out(
             strict=True,
         )
     ]
-    receipt: PulseReceipt | None = None
-    for part in _requests(np.maximum(2e-9 * width, SLOT_MIN) * count):
-        receipt = board.pulse(whole[part])
-    return real, pulses, receipt
+    for part in _requests(np.asarray(np.maximum(2e-9 * width, SLOT_MIN) * count, np.float64)):
+        refused = on[part][_refused(board, whole[part])]
+        real[refused], pulses[refused] = 0.0, 0
+    return real, pulses
+
+
+def _refused(board: ProbeBoard, pulses: list[Pulse]) -> NDArray[np.int64]:
+    """Put out pulses, and return the places of those that the envelope does not allow: a list with one is halved."""
+    try:
+        board.pulse(pulses)
+    except EnvelopeError:
+        if len(pulses) == 1:
+            return np.zeros(1, np.int64)
+        half = len(pulses) // 2
+        first = _refused(board, pulses[:half])
+        return np.concatenate((first, half + _refused(board, pulses[half:])))
+    return np.zeros(0, np.int64)
 
 
 def _requests(slots: Array) -> Iterator[slice]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtr
@@ -49,6 +49,8 @@ LOOKS = 3
 """Reads in a row without a pulse after which what is undecided is pulsed or left."""
 STANDSTILL = 3
 """Bursts in a row that hardly move a cell: it is stuck, or stands at an end of its range."""
+DISTURBED_ROUNDS = 4
+"""Rounds of those after which all is given up where reads move the cells: no read tells where such a cell stands."""
 STALLED = 6
 """Rounds in a row without progress after which whatever is pending is given up, as where reads move the cells."""
 PROGRESS = 0.9
@@ -259,7 +261,7 @@ class ArrayWriter:
     def written(self) -> ArrayWritten:
         """Return where the cells stand."""
 
-        def shaped(values: Array) -> Array:
+        def shaped(values: NDArray[Any]) -> NDArray[Any]:
             return values.reshape(self._region.shape).copy()
 
         def flags(name: str) -> Mask:
@@ -294,11 +296,11 @@ class ArrayWriter:
         sign, goal = np.zeros(len(pending)), self._target
         if not is_check:
             sign, goal = self._choose(pending)
-        pulses = self._pulse(sign, goal) if sign.any() else np.zeros(0)
+        pulses = self._pulse(sign, goal) if sign.any() else np.zeros(0, np.int64)
         wanted = np.ones(len(pending), bool) if is_check else (sign != 0) | pending & self._is_look_due()
         if is_check:
             self._checks += 1
-        samples = self._read(wanted, is_check)
+        samples = self._read(wanted, is_check) if wanted.any() else 0
         self._judge(wanted, is_check)
         self._round += 1
         pending = self._pending()
@@ -345,14 +347,24 @@ class ArrayWriter:
         error = self._error()
         sign = np.where(pending & ~self._is_look_due() & (np.abs(error) > self._reach()), np.sign(error), 0.0)
         goal = self._target.copy()
+        if self._reader.disturbs and sum(self._scouted.values()) >= DISTURBED_ROUNDS:
+            self._cells["given_up"][pending] = 1.0
+            return np.zeros(len(pending)), goal
         doubt = self._filter.doubt(goal)
         for direction in (1.0, -1.0):
             on = sign == direction
             reach = self._filter.reach_of(direction)
             is_guess = reach < LEVELS or np.count_nonzero(on & (doubt > SURE)) > np.count_nonzero(on) / 2
-            if not on.any() or not is_guess or self._scouted[direction] >= SCOUTINGS:
+            if not on.any() or not is_guess:
                 continue  # single cells that are unsure are on their way of being learned
+            if self._scouted[direction] >= SCOUTINGS:
+                # No pulse was seen to move any cell: longer ones would only wear them all.
+                if not self._filter.is_learned(direction):
+                    self._cells["given_up"][on] = 1.0
+                    sign[on] = 0.0
+                continue
             self._scouted[direction] += 1
+            self._stalled = -1  # few cells went ahead: no progress of the others is to be expected
             ahead = np.flatnonzero(on)
             ahead = ahead[:: max(1, len(ahead) // max(SCOUTS_MIN, int(SCOUTS * len(pending))))]
             sign[on] = 0.0
@@ -364,7 +376,9 @@ class ArrayWriter:
         return sign, goal
 
     def _pulse(self, sign: Array, goal: Array) -> Counts:
-        times, pulses, _ = put_out(self._board, self._region, self._drive, self._filter.time_to(goal), sign)
+        times, pulses = put_out(self._board, self._region, self._drive, self._filter.time_to(goal), sign)
+        self._cells["given_up"][(sign != 0) & (pulses == 0)] = 1.0  # refused: the cell would carry too much
+        sign[pulses == 0] = 0.0
         self._filter.predict(times, sign)
         self._cells["bursts"] += sign != 0
         self._cells["pulses"] += pulses
@@ -426,7 +440,7 @@ class ArrayWriter:
         lost = (cells["still"] >= STANDSTILL) | (cells["bursts"] >= drive.max_bursts) | undecided
         cells["given_up"][lost & (cells["accepted"] == 0)] = 1.0
 
-    def _report(self, sign: Array, pulses: Array, wanted: Mask, samples: int, is_check: bool) -> RoundReport:
+    def _report(self, sign: Array, pulses: Counts, wanted: Mask, samples: int, is_check: bool) -> RoundReport:
         readable = self._cells["readable"] > 0
         error = self._error()[readable]
         return RoundReport(

@@ -59,6 +59,11 @@ class ArrayReading:
 class ArrayReader(ABC):
     """Tells levels: which ones is a strategy against what wires do."""
 
+    @property
+    def disturbs(self) -> bool:
+        """Whether reads were found to move the cells."""
+        return False
+
     @abstractmethod
     def prepare(self) -> None:
         """Set the board up; before the first read, and again when a run is resumed. No cell is written."""
@@ -117,6 +122,11 @@ class CellwiseReader(ArrayReader):
         shape = self._die.rows, self._die.columns
         self._reckoning = CellReckoning(shape, segment_resistance, conduction_voltage) if segment_resistance else None
         self._noise = ArrayReadNoise(LEVELS - 1)
+
+    @property
+    @override
+    def disturbs(self) -> bool:
+        return self._noise.disturbs
 
     @override
     def prepare(self) -> None:

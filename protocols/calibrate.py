@@ -8,7 +8,7 @@ stored in the board where it is better than what is stored, and measured once mo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -21,11 +21,9 @@ from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from labctl.limits import WithinEnvelope
 from labctl.protocol import Parameters, Protocol, Start, StepEnd
 from labctl.units import (
-    Amperes,
     Count,
     Fraction,
     Seconds,
-    Siemens,
     Volts,
     Written,
     YesNo,
@@ -34,9 +32,10 @@ from labctl.units import (
 )
 from protocols.approach import Drive
 from protocols.calibrate_figure import figure
-from protocols.calibrate_summary import caption, evaluate, files, summarise
+from protocols.calibrate_records import CalibrateMemory, ColumnRecord, compact
+from protocols.calibrate_summary import caption, evaluate, files, hopeless, summarise
 from protocols.cell_parameters import READ_GRID, check_width
-from protocols.column_transfer import ColumnTransfer, Plan
+from protocols.column_transfer import NOTHING, ColumnTransfer, Plan
 from protocols.matrix_file import Matrix, MatrixFile
 
 if TYPE_CHECKING:
@@ -82,13 +81,14 @@ class CalibrateParameters(Parameters):
     write: YesNo = True
     """Store what is found where it is better than what is stored; no: only report."""
     tie: Literal["auto", "yes", "no"] = "auto"
-    """Bring the columns' mean to the unit's scale; `auto`: where the unit is better than what is stored."""
+    """Bring the columns' mean to the unit's scale; `auto`: where the unit is better than what is stored, and shows that
+    this is off."""
     smu_gain_error: Annotated[Fraction, Field(ge=0, le=0.1)] = 2e-4
     """Limit of the gain error of the unit's current (data sheet of the 2450: 0.02 % in its 1 mA range)."""
     smu_voltage_error: Annotated[Fraction, Field(ge=0, le=0.1)] = 1.5e-4
-    """Limit of the gain error of the unit's voltage (same source: 0.015 % in its 0.2 V range); its offset is measured."""
+    """Limit of the gain error of the unit's voltage (same source: 0.015 % at 0.2 V); its offset is measured."""
     coefficients: MatrixFile = Field(default="", validate_default=True)
-    """Measure nothing, and store the coefficients of a file, as a run leaves them: a row of gain and offset a column."""
+    """Measure nothing, and store the coefficients of a file, as a run leaves them: gain and offset of each column."""
     potentiation: Annotated[Volts, WithinEnvelope("voltage"), Field(ge=0.01)] = 0.9
     """Amplitude of the pulses that raise the conductance (published: 0.90 V)."""
     depression: Annotated[Volts, WithinEnvelope("voltage"), Field(le=-0.01)] = -0.75
@@ -120,60 +120,6 @@ class CalibrateParameters(Parameters):
     def voltage_of(self, point: int) -> float:
         """Return the voltage (V) of a point's reads."""
         return self.read_voltage if self.program else self.read_voltage * self.share_of(point)
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnRecord:
-    """One column at one stage.
-
-    `stage` is "found" (as the run began), "transfer" (a point), "stored" (what is in force from there on; `gain` and
-    `offset` are what the board has, changed or not) or "check" (the last point once more). Currents are as reported
-    with `gain` and `offset`: by the board before and after the unit's reading, at half of the voltage and at 0 V, and
-    by the unit. `load` is the conductance on the column beside the cell. What a stage does not measure is no number.
-    `level` is -1 where cells are taken as they are.
-    """
-
-    stage: str
-    point: int
-    row: int
-    column: int
-    level: int
-    voltage: Volts
-    gain: float
-    offset: Amperes
-    before: Amperes
-    after: Amperes
-    half: Amperes
-    zero: Amperes
-    load: Siemens
-    smu: Amperes
-    smu_zero: Amperes
-    calibration: str
-    time: Seconds
-    boot: int
-    delivered: int
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrateMemory:
-    """What a run knows between two steps.
-
-    Args:
-        identities: of the coefficients: as found; and as stored, from then on.
-        gain: in force.
-        offset: in force (A).
-        load: on each column beside the point's row (S).
-        smu_current: that the unit's range holds (A).
-        measured: one row for each column of a stage: stage (0 found, 1 transfer), point, column, then before, after,
-            half, zero, load, unit and its zero, as in the records.
-    """
-
-    identities: tuple[str, ...]
-    gain: tuple[float, ...]
-    offset: tuple[float, ...]
-    load: tuple[float, ...] = ()
-    smu_current: float = 0.0
-    measured: tuple[tuple[float, ...], ...] = ()
 
 
 def _needs(parameters: CalibrateParameters) -> tuple[type[ProbeBoard] | type[SourceMeter], ...]:
@@ -291,7 +237,7 @@ class _Calibration:
         measured: list[tuple[float, ...]] = []
         for column in range(t.columns):
             record = self._record("found", -1, column, zero=float(zero[column]), load=float(load[column]))
-            measured.append(_compact(0, record))
+            measured.append(compact(0, record))
             yield record
         t.set_up(p.read_voltage, current)
         self.memory = replace(self.memory, smu_current=current, measured=tuple(measured))
@@ -300,7 +246,9 @@ class _Calibration:
         """Measure some columns; before the first of a point, bring its cells to their level."""
         p, t = self._parameters, self._transfer
         row, voltage = p.row_of(point), p.voltage_of(point)
-        if bring or (block == 0 and not is_check):
+        # A die that the unit's reads write, or lead around a cell, is spared the rest: nothing would come of it.
+        spared = (point > 0 or block > 0 or is_check) and hopeless(self.memory.measured) is not None
+        if not spared and (bring or (block == 0 and not is_check)):
             if point > 0 and p.row_of(point - 1) != row:
                 t.erase(p.row_of(point - 1), p.level)
             t.bring(row, p.level_of(point))
@@ -310,13 +258,14 @@ class _Calibration:
         if not columns:
             return
         stage = "check" if is_check else "transfer"
-        for column, found in zip(columns, t.transfer(row, columns, voltage), strict=True):
+        measured = [NOTHING] * len(columns) if spared else t.transfer(row, columns, voltage)
+        for column, found in zip(columns, measured, strict=True):
             record = self._record(
                 stage, point, column, found.before, found.after, found.half, found.zero, self.memory.load[column],
                 found.meter, found.meter_zero,
             )  # fmt: skip
             if not is_check:
-                self.memory = replace(self.memory, measured=(*self.memory.measured, _compact(1, record)))
+                self.memory = replace(self.memory, measured=(*self.memory.measured, compact(1, record)))
             yield record
 
     def store(self, given: Matrix | None = None) -> Iterator[ColumnRecord]:
@@ -377,11 +326,6 @@ class _Calibration:
             boot=status.boot,
             delivered=status.delivered,
         )
-
-
-def _compact(stage: int, one: ColumnRecord) -> tuple[float, ...]:
-    currents = (one.before, one.after, one.half, one.zero, one.load, one.smu, one.smu_zero)
-    return (stage, one.point, one.column, *currents)
 
 
 PROTOCOL = Protocol(

@@ -13,7 +13,8 @@ from protocols.calibrate_summary import PPM, Evaluation, check_gains, evaluation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from protocols.calibrate import CalibrateParameters, ColumnRecord
+    from protocols.calibrate import CalibrateParameters
+    from protocols.calibrate_records import ColumnRecord
 
 
 def figure(records: Sequence[ColumnRecord], parameters: CalibrateParameters) -> Figure:

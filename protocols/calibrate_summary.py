@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labctl.protocol import Criterion, Outcome, RunFile, judge
 from labctl.units import Amperes, Siemens, Volts
-from protocols.analysis.calibration_choice import Choice, MeterLimits, choose, coefficients
+from protocols.analysis.calibration_choice import Choice, MeterLimits, Reason, choose, coefficients, is_hopeless
 from protocols.analysis.column_equalising import (
     ColumnGains,
     Offsets,
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from protocols.analysis.column_equalising import Array
-    from protocols.calibrate import CalibrateParameters, ColumnRecord
+    from protocols.calibrate import CalibrateParameters
+    from protocols.calibrate_records import ColumnRecord
 
 PPM = 1e6
 SPREAD_MAX = 20.0
@@ -118,8 +119,16 @@ def evaluate(
     limits = MeterLimits(parameters.smu_gain_error, parameters.smu_voltage_error)
     steepest = float(rise(bend(transfers)).max(initial=1.0))
     choice = choose(gains, offsets, transfers, limits.sigma(steepest), parameters.tie, allowed=parameters.write)
+    if (reason := hopeless(measured)) is not None:
+        choice = replace(choice, reason=reason)
     stored = coefficients(choice, gains, offsets, gain, offset) if choice.stores else (gain, offset)
     return Evaluation(transfers, gains, offsets, choice, stored)
+
+
+def hopeless(measured: Sequence[Sequence[float]]) -> Reason | None:
+    """Return why nothing of what was measured (as in `CalibrateMemory`) tells of gains; None if something does."""
+    tried = np.array([one for one in measured if one[0] == 1 and math.isfinite(one[3])], np.float64).reshape(-1, 10)
+    return is_hopeless(tried[:, 3], tried[:, 4], tried[:, 8])
 
 
 def _transfers(measured: NDArray[np.float64], columns: int, parameters: CalibrateParameters) -> Transfers:
@@ -197,7 +206,7 @@ def _summary(
     return CalibrateSummary(
         columns=int(np.isfinite(gains.gain).sum()),
         stored=is_stored,
-        reason=choice.reason,
+        reason=choice.reason if any(one.stage == "stored" for one in records) else "not finished",
         calibration=records[-1].calibration,
         found=found[0].calibration,
         spread_raw_ppm=_ppm(_spread(raw / np.nanmean(raw)) if np.isfinite(raw).any() else math.nan),

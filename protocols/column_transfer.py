@@ -72,6 +72,10 @@ class CellTransfer:
     meter_zero: float
 
 
+NOTHING = CellTransfer(*[math.nan] * 6)
+"""Of a cell that was not read."""
+
+
 class ColumnTransfer:
     """A row's cells on two readers.
 

@@ -107,7 +107,6 @@ class FourierArray:
         self.calibration = calibration or CalibrationMemory()
         self.passes = 0
         """Electrical passes so far."""
-        self._voltage = parameters.height
         self._multiplier: ArrayProducts | None = None
 
     @property
@@ -146,8 +145,8 @@ class FourierArray:
             vectors: real, of -1..1, shape (n, N).
             kind: of all of them.
         """
-        came = self._multiply(vectors, kind != "plain" or not self.takes_one_sign)
-        fit = fit_columns(came.drive @ self.array.targets, came.current)
+        came = self._multiply(vectors, kind != "plain")
+        fit = fit_columns(self.array.expected(came.drive), came.current)
         memory = ColumnsMemory(tuple(fit.gain.tolist()), tuple(fit.offset.tolist()))
         self.calibration = replace(self.calibration, **{kind: memory})
         return self._judged(came, fit)
@@ -174,7 +173,7 @@ class FourierArray:
 
     def _judged(self, came: Products, fit: ColumnFit) -> Outputs:
         raw, found = (
-            self.array.mapping.products(current, came.drive, self._voltage)[:, : self.basis.points]
+            self.array.decode(current, came.drive)[:, : self.basis.points]
             for current in (came.current, fit.corrected(came.current))
         )
         count = len(came.current)

@@ -111,13 +111,12 @@ class _Run:
 
     def programmed(self, touched: frozenset[Cell]) -> Iterator[Transform | StepEnd]:
         """Write the basis, wherever the cells stand."""
-        array, scale = self.array.array, self._bench.die.scale
+        array = self.array.array
         for memory in array.program(touched):
             self.memory = replace(self.memory, array=memory)
             if memory.is_done and array.written is not None:
-                wanted = (array.targets - scale.g_min) / scale.step
                 for row in range(array.region.rows):
-                    yield self._line("basis", row, wanted[row], found=array.written.level[row])
+                    yield self._line("basis", row, array.written.target[row], found=array.written.level[row])
             yield StepEnd(self.memory)
 
     def trained(self) -> Iterator[Transform]:
@@ -135,7 +134,7 @@ class _Run:
                     passes=int(outputs.passes[index]),
                     current=outputs.current[index],
                 )
-        self.memory = replace(self.memory, calibration=self.array.calibration)
+        self.memory = replace(self.memory, array=self.array.array.memory, calibration=self.array.calibration)
 
     def tested(self, batch: range) -> Iterator[Transform]:
         """Transform test vectors, there, back, or both."""
@@ -167,10 +166,12 @@ class _Run:
 
     def _kinds(self) -> list[Kind]:
         p = self._parameters
+        forward, one_sign = p.direction != "inverse", self.array.takes_one_sign
+        plain_signals = p.signal == "non-negative" and one_sign
         asked: dict[Kind, bool] = {
-            "signals": p.direction != "inverse" and p.signal != "non-negative",
+            "signals": forward and not plain_signals,
             "spectra": p.direction != "forward" or p.image is not None,
-            "plain": p.image is not None or (p.direction != "inverse" and p.signal == "non-negative"),
+            "plain": (forward and plain_signals) or (p.image is not None and one_sign),
         }
         return [kind for kind, needed in asked.items() if needed]
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+FEWEST = 2
+"""Vectors of a test, at least."""
 RECTIFIES = 1.5
 """Forward over reverse current from which cells count as rectifying."""
 
@@ -40,6 +42,7 @@ class Scale:
     written_at: float
     before: int
     after: int
+    written: float
 
 
 class SnrRecords:
@@ -67,8 +70,8 @@ class SnrRecords:
     @property
     def scale(self) -> Scale:
         """What was recorded of it."""
-        low, high, height, floor, written_at, before, after = self.of("scale")[0].given
-        return Scale(LevelScale(low, high), height, floor, written_at, round(before), round(after))
+        low, high, height, floor, written_at, before, after, written = self.of("scale")[0].given
+        return Scale(LevelScale(low, high), height, floor, written_at, round(before), round(after), written)
 
     def targets(self) -> Array:
         """Return the conductances of the weights (S), shape (rows, columns)."""
@@ -87,7 +90,7 @@ class SnrRecords:
         taken = slice(0, lines if lines is not None and lines < min(rows, columns) else None)
         levels = scale.levels
         mapping = p.mapper(levels)
-        return Weights(mapping, target[taken, taken], levels.g_min, levels.step, full or scale.height, p.whole_levels)
+        return Weights(mapping, target[taken, taken], levels.g_min, levels.step, full or scale.height, p.rounds_targets)
 
     def full_drive(self) -> tuple[float, float]:
         """Return the drive of a line without a pulse, and what a full input adds to it (V), as they were put out."""
@@ -106,7 +109,9 @@ class SnrRecords:
         """Return the conditions of which all was measured, with their numbers."""
         found: list[tuple[int, Condition]] = []
         for part in sorted({one.part for one in self.of("test")}):
-            first = self.of("test", part)[0]
+            first, *others = self.of("test", part)
+            if sum(one.sign < 0 for one in others) < FEWEST:
+                continue
             found.append((part, Condition(first.averages, first.lines, first.share)))
         return found
 
@@ -203,7 +208,7 @@ class SnrRecords:
     def evidence(self) -> Evidence | None:
         """Return what a ledger rests on, if all of it was measured."""
         codes = [(_drives(half), _currents(half)) for half in (self.of("codes", 0), self.of("codes", 1))]
-        if not self.has("scale", "map", "codes", "test") or len(self.maps()) < 2 or not len(codes[1][0]):
+        if not self.has("scale", "map", "codes", "test") or len(self.maps()) < 2 or len(codes[1][0]) < FEWEST:
             return None
         low, full = self.full_drive()
         maps, scale, p = self.maps(), self.scale, self._parameters

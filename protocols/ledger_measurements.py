@@ -15,6 +15,7 @@ import numpy as np
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.units import Amperes, Fraction, Seconds, Volts
 from protocols.analysis.input_coding import AmplitudeCoding
+from protocols.analysis.range_guard import guard_shares
 from protocols.array_products import ArrayProducts
 from protocols.product_vectors import random_vectors
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 REVERSE = 0.1
 """Voltage (V) at most at which it is seen whether cells rectify: far below any threshold."""
-GUARD = 1.005
-"""By how much a guard brings more than the vectors that it is for."""
 STREAMS = {"training": 10, "test": 11, "codes": 12, "patterns": 13}
 """Which stream of the seed vectors are drawn from."""
 
@@ -43,7 +42,8 @@ class SnrRecord:
     """One pass of one vector, or a row of what stands on the array; `kind` says which.
 
     - "scale": `given` holds level 0 and the last level (S), height and floor of inputs (V), the voltage at which
-      levels are read (V), and how many segments of wire lie before the first column and after the last row.
+      levels are read (V), how many segments of wire lie before the
+      first column and after the last row, and the share of the cells that programming calls written.
     - "target": `given` are the conductances of row `index` that the weights are (S).
     - "idle", "noise": repeat `part` of lines without a pulse on small ranges, or of vectors and of such lines.
     - "map": row `index` alone at full input (`index` -1: none), in round `part`; "bare": the same without a floor.
@@ -86,9 +86,11 @@ class LedgerMeasurements:
         array: with its weights.
         plan: how much of everything.
         began: bench time at which the run began (s).
+        written: share of the cells that programming calls written.
     """
 
-    def __init__(self, bench: ProtocolBench, array: ProductArray, plan: SnrPlan, began: float) -> None:
+    def __init__(self, bench: ProtocolBench, array: ProductArray, plan: SnrPlan, began: float, written: float) -> None:
+        self._written = written
         self._bench, self._array, self._plan, self._began = bench, array, plan, began
         self._rows, self._columns = array.region.shape
         self._full = min(self._rows, self._columns)
@@ -146,9 +148,8 @@ class LedgerMeasurements:
             target = self._plan.targets[: condition.lines]
             drawn = [self._vectors(*each) for each in self._drawn(like)]
             both = np.concatenate([_both(each)[:, : condition.lines] for each in drawn])
-            most = float(((both @ target).max(axis=0) / target.sum(axis=0)).max())
             guard = np.zeros((1, self._rows))
-            guard[0, : condition.lines] = min(1.0, most * GUARD)
+            guard[0, : condition.lines] = guard_shares(both, target[:, : condition.lines])
             self._guards[like] = guard
         return self._guards[like]
 
@@ -166,7 +167,7 @@ class LedgerMeasurements:
         scale, p = self._bench.die.scale, self._plan.parameters
         region, die = self._array.region, self._bench.die
         ends = float(region.column), float(die.rows - region.row - region.rows)
-        given = (scale.g_min, scale.g_max, p.height, self._array.floor, p.read_voltage, *ends)
+        given = (scale.g_min, scale.g_max, p.height, self._array.floor, p.read_voltage, *ends, self._written)
         yield self._record("scale", 0, p.averages, given=given)
         for row, target in enumerate(self._plan.targets.tolist()):
             yield self._record("target", row, p.averages, given=tuple(target))

@@ -31,6 +31,10 @@ LIST_MAX = 1024
 """Most entries of a list (board specification)."""
 SLOT_MIN = 1e-6
 """Shortest slot of a pulse (s); a longer pulse takes twice its width (same source)."""
+PATIENCE = 4
+"""Rounds in a row that bring a cell no further after which it is left where it is."""
+SHORT = 0.02
+"""Share of the conductance that is asked for below which a cell came no further."""
 SAMPLES = 4
 """Samples of a read: a tenth of the way is all that matters."""
 HARDLY = 0.1
@@ -62,8 +66,9 @@ class LineRaiser:
         Cells that do not come up in some rounds stay where they are, and are measured there.
         """
         now = self.read()
+        idle = np.zeros(len(now), np.int64)
         for _ in range(ROUNDS):
-            low = now < NEAR * target
+            low = (now < NEAR * target) & (idle < PATIENCE)
             if not low.any():
                 break
             able = self._bench.board.capabilities()
@@ -74,6 +79,7 @@ class LineRaiser:
             moved, expected = now - before, time * self._gain
             learned = np.where(moved > HARDLY * expected, moved / time, self._gain / LONGER)
             self._gain = np.where(low, learned, self._gain)
+            idle = np.where(moved < SHORT * target, idle + low, 0)
         return now
 
     def read(self) -> Array:
@@ -87,7 +93,8 @@ class LineRaiser:
 
     def _pulse(self, chosen: NDArray[np.intp], time: Array) -> None:
         """Put one pulse on each of the chosen cells."""
-        pulses = [Pulse(self._cells[index], self._amplitude, round(float(time[index]) * 1e9) / 1e9) for index in chosen]
+        widths = np.round(time * 1e9) / 1e9
+        pulses = [Pulse(self._cells[at], self._amplitude, float(widths[at])) for at in map(int, chosen)]
         for part in _requests(pulses):
             self._bench.board.pulse(part)
 

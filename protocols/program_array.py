@@ -231,7 +231,7 @@ def _records(
     for name in ("written", "given_up", "at_rail", "readable", "bursts", "pulses", "reads", "samples"):
         columns[name] = getattr(found, name).ravel().tolist()
     traces = found.trace.reshape(-1, found.trace.shape[-1]).tolist()
-    common = {
+    common: dict[str, Any] = {
         "one_level": scale.step,
         "rounds": rounds,
         "time": time,
@@ -239,7 +239,7 @@ def _records(
         "delivered": status.delivered,
     }
     for cell, trace, own in zip(region.cells(), traces, zip(*columns.values(), strict=True), strict=True):
-        values = dict(zip(columns, own, strict=True))
+        values: dict[str, Any] = dict(zip(columns, own, strict=True))
         errors = tuple(trace[: values["bursts"] + 1])
         yield CellProgrammed(cell.row, cell.column, errors=errors, calibration=calibration, **values, **common)
 

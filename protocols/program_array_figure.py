@@ -77,4 +77,4 @@ def _convergence(records: Sequence[CellProgrammed]) -> Panel:
 
 def _counts(values: list[int]) -> Bars:
     counts = np.bincount(values)
-    return Bars(np.arange(len(counts) + 1) - 0.5, counts.astype(np.float64), "cells")
+    return Bars(np.arange(len(counts) + 1, dtype=np.float64) - 0.5, counts.astype(np.float64), "cells")

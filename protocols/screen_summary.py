@@ -108,7 +108,10 @@ def screened(records: Sequence[ScreenRead], parameters: ScreenParameters) -> Scr
 
     saturated = flags([one.saturated for one in records])
     start, raised, lowered = (of(phase) for phase in FORWARD)
-    seen = Seen(of("before"), of("again"), start, raised, lowered, *(of(phase) for phase in REVERSE), saturated)
+    start_reverse, raised_reverse, lowered_reverse = (of(phase) for phase in REVERSE)
+    seen = Seen(
+        of("before"), of("again"), start, raised, lowered, start_reverse, raised_reverse, lowered_reverse, saturated
+    )
     step = records[0].one_level
     held = flags([one.in_compliance for one in records])
     return Screened(*first, step, seen, of("after"), judge_cells(seen, _bounds(step, parameters)), held)

@@ -19,7 +19,7 @@ from protocols.ledger_measurements import LedgerMeasurements, SnrRecord
 from protocols.product_array import ArrayMemory, ProductArray
 from protocols.product_parameters import check_product_board, check_products
 from protocols.snr_figure import figure
-from protocols.snr_plan import AVERAGES, SHARES, SIZES, SnrParameters, SnrPlan, deliberate_errors, weights_of
+from protocols.snr_plan import AVERAGES, SHARES, SIZES, SnrParameters, SnrPlan, weights_of, with_errors
 from protocols.snr_summary import summarise
 
 if TYPE_CHECKING:
@@ -37,10 +37,12 @@ class SnrMemory:
 
     Args:
         array: how far programming has come.
+        written: share of the cells that are called written; not a number before the end, and if nothing was written.
         done: measurements that are recorded.
     """
 
     array: ArrayMemory
+    written: float
     done: int
 
 
@@ -71,19 +73,21 @@ def _run(bench: ProtocolBench, parameters: SnrParameters, start: Start[SnrMemory
     """Program, a step a round; then each measurement is a step."""
     region = parameters.region(bench.die)
     weights = weights_of(parameters, region.rows, parameters.mapper(bench.die.scale).outputs(region.columns))
-    memory = start.memory or SnrMemory(ArrayMemory(), 0)
+    memory = start.memory or SnrMemory(ArrayMemory(), float("nan"), 0)
     array = ProductArray(bench, parameters, weights, None if start.memory is None else memory.array)
     plan = SnrPlan(parameters, array.targets)
     scale = bench.die.scale
     levels = (plan.targets - scale.g_min) / scale.step
-    levels = np.rint(levels) if parameters.whole_levels else levels
-    array.targets = scale.g_min + scale.step * (levels + deliberate_errors(parameters, region.shape))
+    levels = np.rint(levels) if parameters.rounds_targets else levels
+    array.targets = scale.g_min + scale.step * with_errors(parameters, levels)
+    written = memory.written
     for state in array.program(start.touched):
-        yield StepEnd(SnrMemory(state, 0))
-    steps = LedgerMeasurements(bench, array, plan, bench.clock.now() - start.time).steps()
+        written = written if array.written is None else float(array.written.written.mean())
+        yield StepEnd(SnrMemory(state, written, 0))
+    steps = LedgerMeasurements(bench, array, plan, bench.clock.now() - start.time, written).steps()
     for done, step in list(enumerate(steps, 1))[memory.done :]:
         yield from step.records()
-        yield StepEnd(SnrMemory(array.memory, done))
+        yield StepEnd(SnrMemory(array.memory, written, done))
 
 
 def _caption(record: SnrRecord) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from labctl.errors import ParameterError
+from labctl.levels import LEVELS
 from labctl.units import Count, Decibels, Levels, YesNo
 from protocols.analysis.fourier_basis import FourierBasis
 from protocols.matrix_file import MatrixFile
@@ -64,9 +66,15 @@ class SnrParameters(ProductParameters):
     """Round targets to whole levels, as a device of so many states would be written; `no`: write what the weights ask
     for as exactly as it goes, which makes better products of a device without steps."""
     programming_error: Annotated[Levels, Field(ge=0, le=1000)] = 0.0
-    """Errors (rms) that are put on the targets on purpose, to see what they cost."""
+    """Errors (rms) that are put on the targets on purpose, to see what they cost: in place of those that rounding to
+    whole levels makes."""
     required: Decibels = 73.0
     """Signal-to-noise ratio that a run must reach to pass (the paper's: more than 73 dB)."""
+
+    @property
+    def rounds_targets(self) -> bool:
+        """Whether targets are rounded to whole levels."""
+        return self.whole_levels and self.programming_error == 0
 
     @property
     def assumed_bend(self) -> float:
@@ -161,13 +169,22 @@ def weights_of(parameters: SnrParameters, rows: int, outputs: int) -> Array:
     if parameters.matrix is not None:
         return weights_in(parameters.matrix, rows, outputs)
     if parameters.workload == "fourier":
+        if rows != outputs:
+            raise ParameterError(
+                f"--set workload=fourier: {rows} rows with {outputs} outputs are not square; set rows and columns"
+            )
         return FourierBasis(rows).weights()
     return random_weights(parameters.matrix_seed, rows, outputs)
 
 
-def deliberate_errors(parameters: SnrParameters, shape: tuple[int, int]) -> Array:
-    """Return errors (levels) to put on targets, exactly as large (rms) as asked for."""
+def with_errors(parameters: SnrParameters, levels: Array) -> Array:
+    """Return levels with errors put on them, exactly as large (rms) as asked for.
+
+    An error that would lead out of the range is taken the other way.
+    """
     if parameters.programming_error == 0:
-        return np.zeros(shape)
-    drawn = np.random.default_rng((parameters.matrix_seed, ERROR_STREAM)).standard_normal(shape)
-    return drawn * (parameters.programming_error / float(np.sqrt(np.mean(drawn**2))))
+        return levels
+    drawn = np.random.default_rng((parameters.matrix_seed, ERROR_STREAM)).standard_normal(levels.shape)
+    errors = drawn * (parameters.programming_error / float(np.sqrt(np.mean(drawn**2))))
+    wrong = levels + errors
+    return np.where((wrong < 0) | (wrong > LEVELS - 1), levels - errors, wrong)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl.protocol import Criterion, Outcome, judge
-from labctl.units import Decibels, Ohms, Volts
+from labctl.units import Decibels, Fraction, Ohms, Volts
 from protocols.analysis.ledger_terms import Figures, LedgerTerms, figures
 from protocols.analysis.product_errors import effective_bits
 from protocols.ledger_evidence import SnrRecords
@@ -30,8 +31,9 @@ class SnrSummary:
     dictionaries give both by what was varied. `ledger` is what each error alone would leave, by name; those named in
     `ledger_bounds`, too, are small, or not told from nothing: they leave at least so much. `ledger_total_db` is what
     all of them together leave, `closing_db` by how much the measured figure is above that; `ledger_sum_db` is what a
-    mere sum of their powers would leave. `segment_resistance` is that of the wires, where any were seen. `passes` are
-    those of one product, `passes_in_all` those of the run.
+    mere sum of their powers would leave. `segment_resistance` is that of the wires, where any were seen. `written` is
+    the share of the cells that programming calls written. `passes` are those of one product, `passes_in_all` of the
+    run.
     """
 
     snr_db: Decibels
@@ -56,6 +58,7 @@ class SnrSummary:
     segment_resistance: Ohms | None
     voltage: Volts
     floor: Volts
+    written: Fraction | None
     rows: int
     columns: int
 
@@ -96,6 +99,7 @@ def summarise(records: Sequence[SnrRecord], parameters: SnrParameters) -> Outcom
         segment_resistance=None if closed is None else closed.segment,
         voltage=held.scale.height,
         floor=held.scale.floor,
+        written=None if math.isnan(held.scale.written) else held.scale.written,
         rows=rows,
         columns=columns,
     )

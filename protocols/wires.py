@@ -43,6 +43,9 @@ STAGES = (1 / 64, 1 / 8, 7 / 8)
 """Shares of the range to which lines are raised, one after the other."""
 ENOUGH = 0.02
 """Loss from which a converter's bends matter little: the next stage is left out."""
+ENOUGH_ODD = 0.001
+"""The same of cells that conduct alike both ways: what resistors lose alone and together is the same, and only the bend
+of their curves makes a difference."""
 UNSTABLE = 0.01
 """Drift from which reads write the cells: nothing is raised then."""
 BRIGHT_ALREADY = 0.7
@@ -62,7 +65,7 @@ SCHEMES = {"ground": ReadScheme.GROUND, "reverse": ReadScheme.REVERSE, "float": 
 
 
 class WiresParameters(PulsedArrayParameters):
-    """What a person may set of `wires`; the cells are those that may be raised, the lines of the whole die are measured.
+    """What a person may set of `wires`; the cells are those that may be raised, all lines are measured.
 
     `samples` is that of the reads that compare the read schemes.
     """
@@ -84,9 +87,10 @@ class WireProduct:
     """Currents of all lines of one side, while lines of the other are driven.
 
     `stage` counts how often cells were raised before. `kind` is "zero" (no line on), "single" (one), "product" (all, or
-    some), "half" (all at half the voltage), "back" (all at minus the voltage), or "read": the cells of a row, read under
-    a scheme. `inputs` are "rows" or "columns"; `line` is the one that is on, or -1; `levels` are the lines' voltages.
-    `g_min` and `g_max` are the ends of the die's scale.
+    some), "half" (all at half the voltage), "back" (all at minus the voltage), or "read": the cells of a row, read
+    under a scheme. `inputs` are "rows" or "columns"; `line` is the one that is on, or -1; `levels` are the voltages of
+    lines.
+    `g_min` and `g_max` are the ends of the scale of the die.
     """
 
     stage: int
@@ -113,11 +117,13 @@ class WiresMemory:
     Args:
         loss: share of the bright lines' currents that was lost with all lines on.
         drift: by which share they changed while they were measured.
+        rectifies: whether less flows back than forward.
         stage: how often cells were raised.
     """
 
     loss: float
     drift: float
+    rectifies: bool
     stage: int
 
 
@@ -152,10 +158,13 @@ def _run(
 ) -> Iterator[WireProduct | StepEnd]:
     """Measure the die as it is; raise lines and measure again, stage by stage; then read under each scheme."""
     array = _Array(bench, parameters, bench.clock.now() - start.time)
-    memory = start.memory or WiresMemory(0.0, 0.0, 0)
+    memory = start.memory or WiresMemory(0.0, 0.0, True, 0)
     stages: tuple[float | None, ...] = (None, *(STAGES if parameters.program else ()))
+    # Cells that were raised when a run broke off are bright already, and have not been measured so.
+    unmeasured = bool(start.touched)
     for target in stages[start.steps :]:
-        if target is None or (_too_dark(memory) and array.raised_to(target)):
+        if target is None or (_too_dark(memory) and (array.raised_to(target) or unmeasured)):
+            unmeasured = False
             stage = memory.stage + (target is not None)
             records = list(array.measured(stage))
             yield from records
@@ -168,7 +177,7 @@ def _run(
 
 def _too_dark(memory: WiresMemory) -> bool:
     """Return whether brighter lines would tell more: of a die that its reads write, they would not."""
-    return memory.loss < ENOUGH and memory.drift < UNSTABLE
+    return memory.loss < (ENOUGH if memory.rectifies else ENOUGH_ODD) and memory.drift < UNSTABLE
 
 
 class _Array:

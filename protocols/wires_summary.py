@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,8 @@ from labctl.instruments import ReadScheme
 from labctl.levels import LevelScale
 from labctl.protocol import Criterion, Outcome, judge
 from labctl.units import Decibels, Fraction, Levels, Ohms, Siemens, Volts
-from protocols.analysis.wire_fit import Back, SideData, WireData, WireFit, fit_wires
+from protocols.analysis.wire_data import Back, SideData, WireData
+from protocols.analysis.wire_fit import WireFit, fit_wires
 from protocols.analysis.wire_network import Wires, operating_points
 from protocols.analysis.wire_outlook import outlook
 from protocols.analysis.wire_products import read_voltages
@@ -29,23 +30,26 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.99
 """One-sided confidence of every bound."""
+RECTIFIES = 2.0
+"""Rectification from which cells do."""
 UNSTEADY = 0.25
 """Share of a drift that may not cancel."""
 UNKNOWN = "not known"
-"""Strategy where no wires explain the currents."""
+"""Strategy where no wires explain the currents, or those that do differ too much."""
 
 
 @dataclass(frozen=True, slots=True)
 class WiresSummary:
     """What a run amounts to.
 
-    `row_segment` and `column_segment` are per segment, with standard deviations; where one is not told from 0 it may be
-    below 0, and `.._at_most` is the figure to go by (99 %). `seen`: whether either is told from 0. `loss` is what all
-    lines together lost of what they give alone, rows in, and `drift` by how much their currents changed meanwhile; `mean_conductance` that of the lines that told. `gmax_r` is
-    the die's largest conductance times the mean of the two; `worst_drop` and the three predictions are for an array used
-    over all its range, at the resistances found, or at their bounds where none is seen. `settled`: the `strategy` would
-    be the same at either end of what the resistances may be. `sneak` is by how much a read is off
-    on average under each scheme because of cells that are not read, `sneak_sigma` how sure that is.
+    `row_segment` and `column_segment` are per segment, with standard deviations; where one is not told from 0 it may
+    be below 0, and `.._at_most` is the figure to go by (99 %). `seen`: whether either is told from 0. `loss` is what
+    all lines together lost of what they give alone, rows in, `drift` by how much their currents changed meanwhile, and
+    `mean_conductance` that of the lines that told. `gmax_r` is the die's largest conductance times the mean of the two;
+    `worst_drop` and the three predictions are for an array used over all its range, at the resistances found, or at
+    their bounds where none is seen. `settled`: the `strategy` would be the same at either end of what the resistances
+    may be. `sneak` is by how much a read is off on average under each scheme because of cells that are not read, and
+    `sneak_sigma` how sure that is.
     """
 
     row_segment: Ohms | None
@@ -91,22 +95,21 @@ def side_data(records: Sequence[WireProduct], inputs: str) -> SideData | None:
     zero = zeros.mean(axis=0)
     levels = [one.levels for one in records if one.kind == "product" and one.inputs == inputs]
     first, last = singles.reshape(2, lines, -1) - zero
-    side = SideData(
+    return SideData(
         singles=(first + last) / 2,
         vectors=(np.array(levels) > 0).astype(np.float64),
         currents=products - zero,
         half=half.mean(axis=0) - zero,
+        changes=(last - first).sum(axis=0),
     )
-    bright = side.bright
-    return replace(side, drift=float((last - first)[:, bright].sum() / side.sums[0, bright].sum()))
 
 
-def latest(records: Sequence[WireProduct]) -> tuple[float, float]:
-    """Return the larger of the losses of both sides in the last stage, and the larger drift in magnitude."""
-    stage = max(one.stage for one in records)
-    own = [one for one in records if one.stage == stage]
-    sides = [side for side in (side_data(own, inputs) for inputs in ("rows", "columns")) if side is not None]
-    return max((side.loss for side in sides), default=0.0), max((abs(side.drift) for side in sides), default=0.0)
+def latest(records: Sequence[WireProduct]) -> tuple[float, float, bool]:
+    """Return the larger loss and drift of both sides in the last stage, as far as sure; whether cells rectify."""
+    data = next(wire_data(records))
+    sides = data.rows, data.columns
+    rectifies = data.back.rectification >= RECTIFIES
+    return max(side.sure_loss for side in sides), max(side.sure_drift for side in sides), rectifies
 
 
 def flows_back(records: Sequence[WireProduct]) -> Back:
@@ -149,6 +152,7 @@ def summarise(records: Sequence[WireProduct], parameters: WiresParameters) -> Ou
     sneak = sneak_by_scheme(records, fit, data, scale)
     seen = Seen.of(fit, data.drift, parameters.uncertainty)
     future = fit and outlook(data.rows.singles.shape, seen.wires, (scale.g_min, scale.g_max), data.voltage, fit.law)
+    settled = future is not None and future.strategy(seen.least) == future.strategy(seen.most)
     product = scale.g_max * (seen.wires.row_segment + seen.wires.column_segment) / 2
     summary = WiresSummary(
         row_segment=fit and fit.row_segment,
@@ -170,8 +174,8 @@ def summarise(records: Sequence[WireProduct], parameters: WiresParameters) -> Ou
         predicted_raw_db=future and future.raw_db,
         predicted_column_db=future and future.column_db,
         predicted_per_cell_db=future and future.per_cell_db,
-        strategy=UNKNOWN if future is None else future.strategy(),
-        settled=future is not None and future.strategy(seen.least) == future.strategy(seen.most),
+        strategy=UNKNOWN if future is None or not (settled or seen.any) else future.strategy(),
+        settled=settled,
         sneak={name: mean for name, (mean, _) in sneak.items()},
         sneak_sigma={name: sigma for name, (_, sigma) in sneak.items()},
         saturated=sum(one.saturated for one in records),
@@ -211,7 +215,7 @@ class Seen:
         unsteady = UNSTEADY * abs(drift) * np.array([fit.row_gain, fit.column_gain])
         sigma = np.hypot([fit.row_sigma, fit.column_sigma], unsteady)
         count = np.array([fit.row_lines, fit.column_lines])
-        reach = np.where(count > 1, sigma * student.ppf(CONFIDENCE, np.maximum(count - 1, 1)), np.inf)
+        reach = sigma * student.ppf(CONFIDENCE, np.maximum(count - 1, 0.5))
         most, least = np.maximum(found, 0.0) + reach, np.maximum(found - reach, 0.0)
         if not np.isfinite(most).all():
             return cls(Wires(0.0, 0.0), any=False)

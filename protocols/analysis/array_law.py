@@ -82,8 +82,5 @@ class ArrayLaw:
         scale = self.conductance * (REFERENCE_VOLTAGE / np.sinh(REFERENCE_VOLTAGE / bend))
         odd = np.sinh(voltage / bend)
         even = np.sqrt(1 + odd * odd)
-        if self.rectification != 1:
-            passed = np.where(voltage >= 0, scale, scale / self.rectification)
-        else:
-            passed = scale
+        passed = scale if self.rectification == 1 else np.where(voltage >= 0, scale, scale / self.rectification)
         return passed * odd, (passed / bend) * even

@@ -20,11 +20,44 @@ BETTER = 2.0
 EXPLAINED = 3.0
 """Standard deviations within which board and meter must agree, or something else than their gains is at work."""
 
+GAIN_ERROR_MAX = 5e-3
+"""Largest error that a reader's gain may have: ten times that of a board as built (0.05 %; the default board's facts).
+More is something else: lines that drop voltage, or other ways for the meter's current."""
+
+MOVED = 0.01
+"""Relative change of a cell from the board's one read to the next that no noise explains: the reads write it."""
+OTHER = 0.05
+"""Relative difference of board and meter that no gain explains: the meter's current has other ways than the cell."""
+
 Reason = Literal[
-    "stored", "equal already", "gains depend on the current", "board and meter disagree", "not enough measured", "told not to"
-]  # fmt: skip
+    "stored",
+    "equal already",
+    "larger than gain errors",
+    "gains depend on the current",
+    "board and meter disagree",
+    "not enough measured",
+    "cells move under the reads",
+    "the unit sees other currents",
+    "told not to",
+]
 """Why coefficients were stored, or were not."""
 Tie = Literal["auto", "yes", "no"]
+
+
+def is_hopeless(before: Array, after: Array, meter: Array) -> Reason | None:
+    """Return why no cell of these can be compared; None if one can, or if there is none.
+
+    Args:
+        before: the board's current before the meter's reading, shape (n,) (A).
+        after: likewise after it (A).
+        meter: the meter's, NaN where it was no measurement (A).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = ~(np.abs(after / before - 1) <= MOVED)
+        other = ~(np.abs((before + after) / 2 / meter - 1) <= OTHER)
+    if len(before) == 0 or not (moved | other).all():
+        return None
+    return "cells move under the reads" if moved.mean() > 0.5 else "the unit sees other currents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +114,8 @@ def choose(
         offsets: that no load causes.
         transfers: which rows they came from.
         meter_sigma: of the meter's scale (`MeterLimits.sigma`).
-        tie: whether the mean gain is to be the meter's; "auto": where the meter is better than what is stored.
+        tie: whether the mean gain is to be the meter's; "auto": where the meter is better than what is stored, as the
+            spread of the gains shows it, and finds it off.
         allowed: whether anything is to be stored at all.
     """
     spread, sigma = gains.spread, gains.sigma
@@ -89,12 +123,16 @@ def choose(
     scale, rows_sigma = _scale(gains, transfers, true_spread)
     scale_sigma = math.hypot(meter_sigma, rows_sigma)
     equalise = true_spread > BETTER * sigma
-    ties = tie == "yes" or (tie == "auto" and scale_sigma < true_spread)
+    # Agreement within the meter's own uncertainty tells nothing against the scale that is stored.
+    is_off = scale_sigma < true_spread and abs(scale - 1) > BETTER * scale_sigma
+    ties = tie == "yes" or (tie == "auto" and is_off)
     rms = float(np.sqrt(np.mean(offsets.current**2)))
     shift = math.sqrt(max(rms**2 - offsets.current_sigma**2, 0.0)) > BETTER * offsets.current_sigma
     reason: Reason = "stored"
     if not math.isfinite(true_spread) or not math.isfinite(scale):
         reason = "not enough measured"
+    elif max(true_spread, abs(scale - 1)) > GAIN_ERROR_MAX:
+        reason = "larger than gain errors"
     elif not (equalise or ties or shift):
         reason = "equal already"
     elif equalise and true_spread < BETTER * gains.dependence:

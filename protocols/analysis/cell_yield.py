@@ -182,9 +182,9 @@ def judge_cells(seen: Seen, bounds: Bounds) -> Yield:
 
 def open_lines(kind: NDArray[np.int64], axis: int) -> NDArray[np.bool_]:
     """Return which lines are open as a whole; `axis` is 1 for rows, 0 for columns."""
-    if kind.shape[axis] < LINE_LEAST:
-        return np.zeros(kind.shape[1 - axis], np.bool_)
-    return np.mean(kind == Kind.OPEN, axis=axis) >= OPEN_LINE
+    share: Array = (kind == Kind.OPEN).mean(axis=axis, dtype=np.float64)
+    is_open: Flags = (share >= OPEN_LINE) & (kind.shape[axis] >= LINE_LEAST)
+    return is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +217,10 @@ def _leaky(swing: Array, reverse: Array, noise: float, least: float) -> Flags:
     """Return which cells let more through than a ratio of `least` allows, beyond doubt."""
     if least <= 0:
         return np.zeros(swing.shape, np.bool_)
+    sure: Array = reverse - 3 * np.sqrt(2) * noise
     with np.errstate(invalid="ignore"):
-        beyond: Flags = reverse - 3 * np.sqrt(2) * noise > swing / least
-    return beyond
+        found: Flags = np.asarray(sure > swing / least, np.bool_)
+    return found
 
 
 def _expected(start: Array, swing: Array, moved: Flags, bounds: Bounds) -> Array:
@@ -228,7 +229,9 @@ def _expected(start: Array, swing: Array, moved: Flags, bounds: Bounds) -> Array
     if not moved.any():
         return expected
     rows, columns = swing.shape
-    row, column = np.indices(swing.shape)
+    grid = np.indices(swing.shape).astype(np.float64)
+    row: Array = grid[0]
+    column: Array = grid[1]
     own = np.nan_to_num(start, nan=0.0).clip(0.0)
     state: Array = np.log(own + bounds.top * SHARE_OF_TOP)
     places = np.stack([row / rows, column / columns, state], axis=-1)
@@ -237,7 +240,7 @@ def _expected(start: Array, swing: Array, moved: Flags, bounds: Bounds) -> Array
     nearest = np.asarray(found, np.int64)
     logarithms = np.log(swing[moved])
     flat = expected.reshape(-1)
-    axes: list[Array] = [state, row.astype(np.float64), column.astype(np.float64)]
+    axes = (state, row, column)
     for first in range(0, len(flat), CHUNK):
         part = slice(first, first + CHUNK)
         near: Array = logarithms[nearest[part]]

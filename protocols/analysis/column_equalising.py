@@ -1,8 +1,9 @@
 """Gains and offsets of column readers, from currents that readers and one meter made of the same cells.
 
 A point is one row at one conductance and voltage: every column's cell is read by the board, at the voltage, at half of
-it and at 0 V, and by the meter. The meter is a transfer standard: whatever its error, and that of the row's driver, is common
-to all columns of a point. What differs between columns, and stays when the current changes, is their readers' gain.
+it and at 0 V, and by the meter. The meter is a transfer standard: whatever its error, and that of the row's driver, is
+common to all columns of a point. What differs between columns, and stays when the current changes, is their readers'
+gain.
 
 A reader's zero grows with the conductance on its line, because its amplifier's offset voltage drives a current through
 it. What is left at no conductance is the offset that a board can store.
@@ -10,6 +11,7 @@ it. What is left at no conductance is the offset that a board can store.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,29 +128,33 @@ def start(bends: Array) -> Array:
 def column_offsets(transfers: Transfers) -> Offsets:
     """Tell the offset current of each column's reader from its amplifier's offset voltage."""
     own = (transfers.board - transfers.zero) / transfers.voltage[:, None]
-    load = np.vstack([transfers.found_load, transfers.load + own * start(bend(transfers))[:, None]])
-    zero = np.vstack([transfers.found_zero, transfers.zero])
+    load: Array = np.vstack([transfers.found_load, transfers.load + own * start(bend(transfers))[:, None]])
+    zero: Array = np.vstack([transfers.found_zero, transfers.zero])
     known = np.isfinite(load) & np.isfinite(zero)
     loads = load[known]
     if loads.size == 0 or loads.max() < LOADS_DIFFER * max(float(loads.min()), 0.0) or len(zero) < 3:
-        voltage = _mean(np.where(known, zero / np.where(known & (load > 0), load, 1.0), np.nan), axis=0)
-        return Offsets(np.zeros(zero.shape[1]), float("nan"), voltage)
-    current, voltage = np.zeros(zero.shape[1]), np.zeros(zero.shape[1])
-    squares, freedom, per_variance = 0.0, 0, 0.0
-    for column in range(zero.shape[1]):
-        of = known[:, column]
-        if np.count_nonzero(of) < 2:
-            continue
-        model = np.column_stack([np.ones(np.count_nonzero(of)), load[of, column]])
-        scale = np.array([1.0, model[:, 1].max()])
-        inverse = np.linalg.pinv((model / scale).T @ (model / scale))
-        fitted = inverse @ (model / scale).T @ zero[of, column]
-        current[column], voltage[column] = fitted / scale
-        squares += float(((zero[of, column] - (model / scale) @ fitted) ** 2).sum())
-        freedom += len(model) - 2
-        per_variance += float(inverse[0, 0])
-    sigma = np.sqrt(squares / freedom * per_variance / len(current)) if freedom else np.nan
-    return Offsets(current, float(sigma), voltage)
+        each: Array = np.where(known, zero / np.where(known & (load > 0), load, 1.0), np.nan)
+        return Offsets(np.zeros_like(transfers.found_zero), math.nan, _mean(each, axis=0))
+    return _against_load(np.where(known, load, np.nan), np.where(known, zero, np.nan))
+
+
+def _against_load(load: Array, zero: Array) -> Offsets:
+    """Return the straight line of each column's zeros (A) against the load (S), both of shape (n, J)."""
+    known = np.isfinite(load)
+    count = known.sum(axis=0)
+    middle, mean = _mean(load, axis=0), _mean(zero, axis=0)
+    off = np.where(known, load - middle, 0.0)
+    squares: Array = (off**2).sum(axis=0)
+    fits = squares > 0
+    slope: Array = np.where(fits, np.where(known, off * zero, 0.0).sum(axis=0) / np.where(fits, squares, 1.0), 0.0)
+    rest: Array = np.where(known, zero - mean - slope * off, 0.0)
+    current: Array = np.where(fits, mean - slope * middle, 0.0)
+    freedom = int((count[fits] - 2).sum())
+    if freedom <= 0:
+        return Offsets(current, math.nan, slope)
+    variance = float((rest[:, fits] ** 2).sum()) / freedom
+    each: Array = 1 / count[fits] + middle[fits] ** 2 / squares[fits]
+    return Offsets(current, math.sqrt(variance * float(each.mean())), slope)
 
 
 def true_meter_currents(transfers: Transfers) -> Array:
@@ -159,7 +165,7 @@ def true_meter_currents(transfers: Transfers) -> Array:
     """
     bends = bend(transfers)
     own = transfers.meter / transfers.voltage[:, None] * start(bends)[:, None]
-    known = np.isfinite(own) & np.isfinite(transfers.meter_zero)
+    known: NDArray[np.bool_] = np.isfinite(own) & np.isfinite(transfers.meter_zero)
     if not known.any():
         return transfers.meter
     conductance, zero = own[known], transfers.meter_zero[known]
@@ -167,8 +173,9 @@ def true_meter_currents(transfers: Transfers) -> Array:
         # One conductance does not tell them apart: all is taken for the voltage's, whose share is the larger one.
         offset, voltage = 0.0, float(zero.mean() / conductance.mean())
     else:
-        voltage, offset = np.polyfit(conductance / conductance.max(), zero, 1)
-        voltage = voltage / conductance.max()
+        off = conductance - conductance.mean()
+        voltage = float((off * zero).sum() / (off * off).sum())
+        offset = float(zero.mean()) - voltage * float(conductance.mean())
     own_at_voltage = transfers.meter / transfers.voltage[:, None] * rise(bends)[:, None]
     corrected: Array = transfers.meter - offset - own_at_voltage * voltage
     return corrected
@@ -194,18 +201,18 @@ def column_gains(transfers: Transfers) -> ColumnGains:
         ratio = np.where(known, board / currents, np.nan)
     weight = np.where(known, currents, 0.0)
     column, point = _two_way(ratio, weight)
-    rest = np.where(known, ratio - column - point[:, None], 0.0)
+    rest: Array = np.where(known, ratio - column - point[:, None], 0.0)
     measured = np.isfinite(column)
     freedom = int(known.sum()) - int(measured.sum()) - int(known.any(axis=1).sum()) + 1
     scatter = float(np.sqrt(((rest * weight) ** 2).sum() / freedom)) if freedom > 0 else float("nan")
-    information = (weight[:, measured] ** 2).sum(axis=0)
+    information: Array = (weight[:, measured] ** 2).sum(axis=0)
     by_point = ratio / np.array([_mean_of(row) for row in ratio])[:, None]
     return ColumnGains(
-        gain=1 + (column - np.nanmean(column)) / _mean_of(ratio.ravel()),
+        gain=1 + (column - _mean_of(column)) / _mean_of(ratio.ravel()),
         sigma=scatter * float(np.sqrt(np.mean(1 / information) * (1 - 1 / measured.sum()))),
         scatter=scatter,
         dependence=_dependence(rest, weight),
-        agreement=np.array([_mean_of(row) for row in ratio - column + np.nanmean(column)]),
+        agreement=np.array([_mean_of(row) for row in ratio - column + _mean_of(column)]),
         by_point=by_point,
         current=np.array([_mean_of(row) for row in np.where(known, currents, np.nan)]),
     )
@@ -220,7 +227,7 @@ def _two_way(ratio: Array, weight: Array) -> tuple[Array, Array]:
     strength = weight[weight > 0] / weight.max()
     model[rows, entries[:, 0]] = strength
     model[rows, points + entries[:, 1]] = strength
-    fitted = np.linalg.lstsq(model, ratio[weight > 0] * strength, rcond=None)[0]
+    fitted = np.asarray(np.linalg.lstsq(model, ratio[weight > 0] * strength, rcond=None)[0], np.float64)
     measured = (weight > 0).any(axis=0)
     return np.where(measured, fitted[points:], np.nan), fitted[:points]
 

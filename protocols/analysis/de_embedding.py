@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-9
 """Share of the largest read that the reads of the found cells may be off by."""
 ROUNDS_MAX = 200
-"""Most rounds unless told otherwise: 4 where wires take some per cent, some tens where they take most of the voltage."""
+"""Most rounds unless told otherwise: 4 where wires take some per cent, some tens where they take most."""
 FASTEST = 4.0
 """By how much a conductance changes in a round at most: a cell behind lines that take nearly all of its voltage."""
 NOISE = 0.01

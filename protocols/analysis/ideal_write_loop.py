@@ -94,7 +94,8 @@ def ideal_write_loop(
         gain = doubt[on] * time / np.maximum(doubt[on] * time**2 + variance, 1e-300)
         believed[on] = np.maximum(believed[on] + gain * (moved - believed[on] * time), 1e-3)
         doubt[on] *= 1 - gain * time
-    raise ValueError(f"{len(on)} cells are not within {tolerance:g} levels after {BURSTS_MAX} bursts")
+    left = np.count_nonzero(np.abs(target - state) > tolerance)
+    raise ValueError(f"{left} cells are not within {tolerance:g} levels after {BURSTS_MAX} bursts")
 
 
 def _variance(begin: Array, end: Array, cells: WrittenCells) -> Array:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
 
 TOP = LEVELS - 1.0
 """Last level."""
@@ -37,6 +38,8 @@ EXACT = 1e-6
 """How exactly (levels) the end of a move is found."""
 SLOWEST = 1e-3
 """Least slowness of a knot, as a share of the profile's mean: a fit may not turn time round."""
+FIT_STEPS = 4
+"""Fits in a row: each reckons the moves along the ways that the one before expects."""
 OUTLIER = 4.0
 """Moves that miss a first fit by so many standard deviations are left out of the second."""
 
@@ -104,8 +107,8 @@ class SharedSlowness:
         """Slowness at the knots, shape (KNOTS,) (s per level)."""
         likeness = np.exp(-np.abs(PLACES[:, None] - PLACES) / REACH)
         covariance = guess**2 * (self._spread**2 + SHAPE_SPREAD**2 * likeness)
-        self._information = np.linalg.inv(covariance)
-        self._sum = self._information @ self.profile
+        self._information: Array = np.asarray(np.linalg.inv(covariance), np.float64)
+        self._sum: Array = self._information @ self.profile
 
     def memory(self) -> Array:
         """Return all that is known, as one row of floats."""
@@ -150,23 +153,37 @@ class SharedSlowness:
 
     def learn(self, moves: Moves) -> None:
         """Take moves into account; those that fit no law of all cells are left out."""
-        shares = weights(moves.begin, moves.end)
-        kept, scatter = np.ones(len(moves.time), bool), 1.0
-        for _ in range(2):
+        ratio = np.log(np.maximum(self.time_of(moves.begin, moves.end), 1e-30) / moves.time)
+        off = np.abs(ratio - np.median(ratio))
+        kept, scatter = off <= OUTLIER * max(float(np.median(off)) * 1.4826, SHAPE_SPREAD / OUTLIER), 1.0
+        information, total = self._information.copy(), self._sum.copy()
+        for _ in range(FIT_STEPS):
+            kept, scatter = self._fit(moves, kept, scatter, information, total)
             if not kept.any():
                 return
-            weight = np.where(kept, 1 / (moves.time**2 * moves.variance), 0.0)
-            weight = weight / scatter**2  # what the law does not describe makes each move tell less of it
-            information = self._information + (shares * weight[:, None]).T @ shares
-            total = self._sum + shares.T @ (weight * moves.time)
-            profile = np.linalg.solve(information, total)
-            miss = (shares @ profile - moves.time) / (moves.time * np.sqrt(moves.variance))
-            centre = np.median(miss[kept])
-            scatter = max(float(np.median(np.abs(miss[kept] - centre))) * 1.4826, 1.0)
-            kept = np.abs(miss - centre) <= OUTLIER * scatter
-        self._information, self._sum = information, total
-        self.profile = np.maximum(profile, SLOWEST * max(float(np.mean(profile)), SLOWEST * self._guess))
         self.is_learned = True
+
+    def _fit(self, moves: Moves, use: Mask, scatter: float, information: Array, total: Array) -> tuple[Mask, float]:
+        """Fit the moves in use to what was known before them; return which ones the fit explains, and their scatter.
+
+        A move is reckoned along the way that the law expects of its time, and what it missed that by is counted at the
+        end: weights that held what was missed would let chance bend the law. What the law does not describe makes each
+        move tell less of it.
+        """
+        sign = np.sign(moves.end - moves.begin)
+        expected = self.end_of(moves.begin, moves.time, sign)
+        shares = weights(moves.begin, expected)
+        late = sign * self.time_of(expected, moves.end) * np.sign(moves.end - expected)
+        time = moves.time - late
+        weight = np.where(use, 1 / (moves.time**2 * moves.variance * scatter**2), 0.0)
+        self._information = information + (shares * weight[:, None]).T @ shares
+        self._sum = total + shares.T @ (weight * time)
+        profile = np.asarray(np.linalg.solve(self._information, self._sum), np.float64)
+        self.profile = np.maximum(profile, SLOWEST * max(float(np.mean(profile)), SLOWEST * self._guess))
+        miss = (shares @ profile - time) / (moves.time * np.sqrt(moves.variance))
+        centre = float(np.median(miss[use]))
+        found = max(float(np.median(np.abs(miss[use] - centre))) * 1.4826, 1.0)
+        return np.abs(miss - centre) <= OUTLIER * found, found
 
     def _until(self, state: Array) -> Array:
         """Return the time (s) from level 0 to states (levels); below 0 it is negative."""
@@ -177,4 +194,6 @@ class SharedSlowness:
         areas = np.concatenate(([0.0], np.cumsum(gaps * (self.profile[1:] + self.profile[:-1]) / 2)))
         bend = (self.profile[knot + 1] - self.profile[knot]) * way**2 / 2
         within = areas[knot] + gaps[knot] * (self.profile[knot] * way + bend)
-        return within + (state - inside) * np.where(state < 0, self.profile[0], self.profile[-1])
+        ends: Array = np.where(state < 0, self.profile[:1], self.profile[-1:])
+        outside = (state - inside) * ends
+        return np.asarray(within + outside, np.float64)

@@ -23,18 +23,23 @@ from protocols.analysis.wire_products import column_products, product_currents
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from protocols.analysis.wire_data import SideData, WireData
+
     Array = NDArray[np.float64]
 
-BRIGHT = 0.2
-"""Lines with less than this share of the largest line's current tell of noise only."""
 FIRST_LOSS = 1e-3
 """Loss of the array, about, at whose resistances the search begins."""
+INSENSITIVE = 1e-6
+"""Change of the losses by the first resistances below which they tell nothing: some 1e-4 is usual, 1e-5 with cells that
+conduct alike both ways and bend."""
 ROUNDS_MAX = 12
 """Most steps of the search; 3 or 4 are usual."""
 SETTLED = 1e-4
 """Relative step at which the search ends."""
 CURVATURE = 100.0
 """Size of 1 / V0^2 (1/V^2) that steps of it are held against: they matter to the resistances by a hundredth of that."""
+TELLING_MIN = 1.5
+"""Lines that must tell of a resistance for them to be held against one another."""
 UNSURE = 0.05
 """Steps of a resistance below this share of its standard deviation are short enough."""
 AGAIN = 0.1
@@ -42,91 +47,8 @@ AGAIN = 0.1
 MAP_TOLERANCE = 1e-5
 """Accuracy of the cells, of the largest read; losses depend on it times the loss."""
 
-STRONGEST = 1e12
-"""Rectification of cells of which nothing is seen to flow back."""
 MAP_ROUNDS = 16
 """Rounds after which an array is given up: its wires take most of the voltage."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SideData:
-    """Products with one side's lines as inputs; all currents with those of zero inputs taken off.
-
-    Args:
-        singles: output currents of each input line alone, shape (inputs, outputs) (A).
-        vectors: which lines were on, shape (n, inputs), 0 or 1; the first has all.
-        currents: shape (n, outputs) (A).
-        half: all lines on at half the voltage, shape (outputs,) (A).
-        drift: by which share the bright lines' currents changed from the first round of single lines to the last.
-    """
-
-    singles: Array
-    vectors: Array
-    currents: Array
-    half: Array
-    drift: float = 0.0
-
-    @property
-    def sums(self) -> Array:
-        """What the products would be without wires, shape (n, outputs) (A)."""
-        return self.vectors @ self.singles
-
-    @property
-    def losses(self) -> Array:
-        """Shares of these that were lost, shape (n, outputs)."""
-        return 1 - self.currents / self.sums
-
-    @property
-    def bright(self) -> NDArray[np.bool_]:
-        """Which output lines carry enough to tell anything, shape (outputs,)."""
-        carried = self.sums[0]
-        return carried >= BRIGHT * float(carried.max())
-
-    @property
-    def loss(self) -> float:
-        """Share that is lost of the bright lines' currents with all lines on."""
-        lines = self.bright
-        return 1 - float(self.currents[0, lines].sum()) / float(self.sums[0, lines].sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Back:
-    """What flows back through cells at a reversed voltage.
-
-    Args:
-        ratio: forward over reverse current; None where no reverse current is seen.
-        at_least: the ratio is at least this; None where there is no forward current either.
-    """
-
-    ratio: float | None
-    at_least: float | None
-
-    @property
-    def rectification(self) -> float:
-        """What a network may take for it: of cells that show no reverse current, a strong one."""
-        return self.ratio or max(self.at_least or 1.0, STRONGEST)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WireData:
-    """What an array showed.
-
-    Args:
-        voltage: of the lines that were on (V).
-        rows: rows as inputs.
-        columns: columns as inputs.
-        back: what flows back through its cells.
-    """
-
-    voltage: float
-    rows: SideData
-    columns: SideData
-    back: Back
-
-    @property
-    def drift(self) -> float:
-        """The larger drift of both sides."""
-        return max(self.rows.drift, self.columns.drift, key=abs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +62,7 @@ class WireFit:
         column_sigma: its standard deviation.
         row_gain: by how much it would change if all losses that tell of it were off by 1 (ohm).
         column_gain: the same of the columns.
-        row_lines: lines that told of it.
+        row_lines: lines that told of it, one that tells less counted as part of one.
         column_lines: the same of columns.
         law: of the cells, wires reckoned out.
         losses: of the model, as `SideData.losses`, rows as inputs.
@@ -153,8 +75,8 @@ class WireFit:
     column_sigma: float
     row_gain: float
     column_gain: float
-    row_lines: int
-    column_lines: int
+    row_lines: float
+    column_lines: float
     law: ArrayLaw
     losses: Array
     column_losses: Array
@@ -202,19 +124,24 @@ class _Search:
             misses = self._misses(place)
             if slopes is None:
                 slopes = self._slopes(place, misses)
-            step = -np.linalg.lstsq(slopes, misses, rcond=None)[0]
-            after = place + step
+                if float(np.abs(slopes[:-1, :2]).max(axis=0).min()) * self._unit < INSENSITIVE:
+                    raise EquipmentError("cells that conduct like resistors lose alone what they lose together")
+            step: Array = -np.linalg.lstsq(slopes, misses, rcond=None)[0].astype(np.float64)
+            after: Array = place + step
             fit = self._fit(after, slopes, misses + slopes @ step)
-            # A place without resistance is where the model ends; it is a straight line there, which tells the rest.
-            at_end = (place <= self._least) & (after <= 0)
+            # A place without resistance is where the model ends; it is a straight line there, and tells where the rest
+            # would be: what stands there stays, and the others find their places beside it.
+            free = (place > self._least) | (step > 0)
+            moved = np.zeros(3)
+            moved[free] = -np.linalg.lstsq(slopes[:, free], misses, rcond=None)[0]
             near = SETTLED * np.maximum(np.abs(place), [self._unit, self._unit, CURVATURE])
             near[:2] = np.maximum(near[:2], UNSURE * np.array([fit.row_sigma, fit.column_sigma]))
-            if bool((at_end | (np.abs(step) <= near)).all()):
+            if bool((np.abs(moved) <= near).all()):
                 return fit
-            before, longest = longest, float((np.abs(step) / near).max())
+            before, longest = longest, float((np.abs(moved) / near).max())
             if longest > AGAIN * before:
                 slopes = None
-            place = np.maximum(after, self._least)
+            place = np.maximum(place + moved, self._least)
         raise EquipmentError("the search for the wires' resistances does not settle")
 
     @property
@@ -238,8 +165,10 @@ class _Search:
         both = product_currents(law, wires, data.voltage * np.vstack([rows, rows[:1] / 2]))
         alone = column_products(law, wires, data.voltage * np.eye(law.shape[1]))
         across = column_products(law, wires, data.voltage * columns)
+        # Against the model's own reads: what these are off by then hardly matters to a share that is lost.
+        read = product_currents(law, wires, data.voltage * np.eye(law.shape[0]))
         ratio = float(both[0].sum() / both[-1].sum())
-        return 1 - both[:-1] / (rows @ self._map * data.voltage), 1 - across / (columns @ alone), ratio
+        return 1 - both[:-1] / (rows @ read), 1 - across / (columns @ alone), ratio
 
     def _misses(self, place: Array) -> Array:
         """Return by how much the model misses what was measured, of the mean current; bright lines only."""
@@ -265,13 +194,13 @@ class _Search:
     def _slopes(self, place: Array, misses: Array) -> Array:
         """Return the derivatives of the misses, shape (misses, 3)."""
         found = np.empty((len(misses), 3))
-        kept = self._losses
+        kept = self._losses, self._law
         for index, least in enumerate((self._unit, self._unit, 0.1)):
             width = max(0.02 * place[index], 0.1 * least)
             moved = place.copy()
             moved[index] += width
             found[:, index] = (self._misses(moved) - misses) / width
-        self._losses = kept
+        self._losses, self._law = kept
         return found
 
     def _fit(self, place: Array, slopes: Array, left: Array) -> WireFit:
@@ -284,29 +213,33 @@ class _Search:
             abs(float(slope @ self._weight(side, lines)) / max(float(slope @ slope), 1e-300))
             for slope, side, lines in zip((of_columns, of_rows), self._sides, self._lines, strict=True)
         )
+        row_sigma, row_lines = _scatter(left[cut:-1], of_rows, rows)
+        column_sigma, column_lines = _scatter(left[:cut], of_columns, columns)
         return WireFit(
             row_segment=float(place[0]),
-            row_sigma=_scatter(left[cut:-1], of_rows, rows),
+            row_sigma=row_sigma,
             column_segment=float(place[1]),
-            column_sigma=_scatter(left[:cut], of_columns, columns),
+            column_sigma=column_sigma,
             row_gain=row_gain,
             column_gain=column_gain,
-            row_lines=rows,
-            column_lines=columns,
+            row_lines=row_lines,
+            column_lines=column_lines,
             law=self._law,
             losses=self._losses[0],
             column_losses=self._losses[1],
         )
 
 
-def _scatter(left: Array, slope: Array, lines: int) -> float:
-    """Return the standard deviation of a figure, from what each line by itself would have it differ.
+def _scatter(left: Array, slope: Array, lines: int) -> tuple[float, float]:
+    """Return the standard deviation of a figure, from what each line by itself would have it differ, and how many tell.
 
     What a line misses is alike in all vectors, as the bends of one converter are: lines are the independent witnesses.
     """
-    if lines < 2:
-        return math.inf
     left, slope = left.reshape(-1, lines), slope.reshape(-1, lines)
     weight = (slope**2).sum(axis=0)
     pull = (slope * left).sum(axis=0)
-    return math.sqrt(float((pull**2).sum()) * lines / (lines - 1)) / float(weight.sum())
+    whole = max(float(weight.sum()), 1e-300)
+    telling = whole**2 / max(float((weight**2).sum()), 1e-300)
+    if telling <= TELLING_MIN:
+        return math.inf, telling
+    return math.sqrt(float((pull**2).sum()) * telling / (telling - 1)) / whole, telling

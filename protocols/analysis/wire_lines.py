@@ -91,11 +91,18 @@ class LoadedChain:
         diagonal[..., chain.place] += chain.hold
         beside = np.full(slope.shape, -chain.link)
         beside[..., -1] = 0.0  # between the last node of a line and the first of the next
-        self._diagonal, self._beside, failed = lapack.dpttrf(diagonal.reshape(-1), beside.reshape(-1)[:-1])
+        # LAPACK's wrapper takes no matrix of one number: a node that nothing is joined to makes two of it.
+        self._alone = slope.size == 1
+        flat = np.append(diagonal, 1.0) if self._alone else diagonal.reshape(-1)
+        joined = np.zeros(1) if self._alone else beside.reshape(-1)[:-1]
+        self._diagonal, self._beside, failed = lapack.dpttrf(flat, joined)
         if failed:
             raise ParameterError("the wires of an array cannot be solved: its cells have undefined conductances")
 
     def solve(self, current: Array) -> Array:
         """Return the potentials (V) that currents (A) into the nodes cause, both of shape (..., nodes)."""
-        found, _ = lapack.dpttrs(self._diagonal, self._beside, current.reshape(-1, 1))
+        flat = np.append(current, 0.0) if self._alone else current.reshape(-1)
+        found, _ = lapack.dpttrs(self._diagonal, self._beside, flat[:, None])
+        if self._alone:
+            found = found[:1]
         return np.asarray(found, np.float64).reshape(current.shape)

@@ -113,6 +113,10 @@ class ArrayFilter:
         """Standard deviations of the estimates (levels)."""
         return np.sqrt(self.covariance[:, STATE, STATE])
 
+    def is_learned(self, sign: float) -> bool:
+        """Return whether any move has told of the speed in the direction of `sign`."""
+        return self._laws[UP if sign > 0 else DOWN].is_learned
+
     def reach_of(self, sign: float) -> float:
         """Return how long a move (levels) in the direction of `sign` may be; LEVELS: any."""
         return self.reach[UP if sign > 0 else DOWN]

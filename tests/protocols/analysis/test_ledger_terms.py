@@ -12,8 +12,7 @@ from protocols.analysis.array_model import DriverCurves
 from protocols.analysis.drive_sweep import driver_errors, fit_bend
 from protocols.analysis.input_coding import AmplitudeCoding
 from protocols.analysis.ledger_terms import Evidence, LedgerTerms, Passes, Trial, Weights, figures
-from protocols.analysis.noise_split import split_noise
-from protocols.analysis.product_errors import fit_columns, snr_db
+from protocols.analysis.noise_split import NoiseSplit, split_noise
 from protocols.analysis.weight_mapping import ConductanceRange, mapping_of
 
 if TYPE_CHECKING:
@@ -101,9 +100,11 @@ class Laboratory:
 
     def passes(self, vectors: Array, averages: int, key: int) -> Passes:
         plus, minus = (self.given(np.maximum(part, 0)) for part in (vectors, -vectors))
-        drives = [self.drive(part) for part in (plus, minus)]
         return Passes(
-            *drives, self.bench.currents(plus, averages, key), self.bench.currents(minus, averages, key + 1)
+            self.drive(plus),
+            self.drive(minus),
+            self.bench.currents(plus, averages, key),
+            self.bench.currents(minus, averages, key + 1),
         )
 
     def drive(self, given: Array) -> Array:
@@ -132,9 +133,12 @@ class Laboratory:
             drivers = DriverCurves(np.append(0, voltage[used]), np.concatenate([np.zeros((LINES, 1)), error], axis=1))
         return Evidence(self.weights, maps, (codes[0], codes[1]), self.noise(), 0.0, self.assumed, bend, drivers)
 
-    def noise(self):  # noqa: ANN202
+    def noise(self) -> NoiseSplit:
         bench, n = self.bench, self.averages
-        none, vectors = np.zeros((14, LINES)), self.given(np.maximum(np.random.default_rng(7).uniform(-1, 1, (14, LINES)), 0))
+        none, vectors = (
+            np.zeros((14, LINES)),
+            self.given(np.maximum(np.random.default_rng(7).uniform(-1, 1, (14, LINES)), 0)),
+        )
         small = np.stack([bench.currents(none, n, 600 + k, scale=1 / 16) for k in range(16)])
         large = np.stack([bench.currents(none, n, 700 + k) for k in range(16)])
         repeats = np.stack([bench.currents(vectors, n, 800 + k) for k in range(16)])
@@ -146,7 +150,15 @@ class Laboratory:
 
 def truth(bench: Bench, assumed: float = np.inf, **alone: float) -> float:
     """Return the SNR of a bench with some of its errors alone."""
-    none = {"programming": 0.0, "drivers": 0.0, "converter": 0.0, "noise": 0.0, "cells": 0.0, "drift": 0.0, "bent": False}
+    none = {
+        "programming": 0.0,
+        "drivers": 0.0,
+        "converter": 0.0,
+        "noise": 0.0,
+        "cells": 0.0,
+        "drift": 0.0,
+        "bent": False,
+    }
     return Laboratory(replace(bench, **{**none, "rounded": False, **alone}), assumed).snr()
 
 
@@ -187,8 +199,8 @@ def test_every_term_of_an_amplitude_coded_product_is_told_and_the_ledger_closes(
         "bend": truth(bench, bent=True),
         "converter noise": truth(bench, noise=50e-9),
     }
-    print(measured, ledger, own)
     for name, value in own.items():
-        if value < measured + 10:
-            assert ledger.terms[name] == pytest.approx(value, abs=0.5), name
+        # Even those that are small enough for a bound: here, where the cells' bend takes all, they are known well.
+        assert ledger.terms[name] == pytest.approx(value, abs=0.5), name
+        assert (name in ledger.bounds) == (value > measured + 10)
     assert ledger.total == pytest.approx(measured, abs=0.3)

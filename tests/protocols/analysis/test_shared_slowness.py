@@ -24,7 +24,7 @@ def test_the_time_of_a_move_is_the_integral_of_the_slowness_also_beyond_the_ends
     begin, end = rng.uniform(-300, LEVELS + 300, 200), rng.uniform(-300, LEVELS + 300, 200)
     for first, last, time in zip(begin, end, law.time_of(begin, end), strict=True):
         way = np.sort(
-            np.concatenate(([first, last], PLACES[(PLACES > min(first, last)) & (PLACES < max(first, last))]))
+            np.concatenate(([first, last], PLACES[(min(first, last) < PLACES) & (max(first, last) > PLACES)]))
         )
         assert time == pytest.approx(np.trapezoid(law.at(way), way), rel=1e-9)
     assert weights(begin, end) @ law.profile == pytest.approx(law.time_of(begin, end), rel=1e-9)
@@ -48,8 +48,11 @@ def test_the_law_of_all_cells_is_learned_in_spite_of_a_wrong_guess_and_of_cells_
     law.learn(Moves(begin, end, time, variance))
     goals = np.linspace(1000, LEVELS - 1000, 30)
     zero = np.zeros(30)
-    assert law.time_of(zero, goals) == pytest.approx(truth.time_of(zero, goals), rel=5e-3)
-    assert np.sqrt(law.doubt(zero, goals)).max() < 5e-3
+    off = law.time_of(zero, goals) / truth.time_of(zero, goals) - 1
+    doubt = np.sqrt(law.doubt(zero, goals))
+    assert doubt.max() < 5e-3
+    assert np.sqrt(np.mean((off / doubt) ** 2)) < 2.5  # the worst of what is left: outliers just inside of the bound
+    assert np.sqrt(np.mean(off**2)) < 3e-3
 
 
 def test_doubt_is_the_guess_spread_before_anything_is_measured_and_memory_is_exact() -> None:
