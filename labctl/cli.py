@@ -220,6 +220,23 @@ def report_command(
     write_report(data, runs or [], out, json=json)
 
 
+@app.command("export")
+def export_command(
+    run: RunName = None,
+    kind: Annotated[
+        str | None, typer.Option("--format", help="netcdf or csv; without it as --out ends, or netcdf.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PATH", help="A file or folder; without it RUN/export.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file of --out.")] = False,
+    data: Data = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Write the records of a run as netCDF or CSV, with units and provenance."""
+    from labctl.export.command import export_run
+
+    export_run(data, run, kind, out, force=force, json=json)
+
+
 @app.command("live")
 def live_command(
     run: RunName = None,

@@ -38,6 +38,21 @@ RecordT = TypeVar("RecordT")
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How much there is of a record type.
+
+    Args:
+        count: records; their ids are 1 to `count`.
+        longest: bytes of the longest value of each column of text or rows, by name.
+        total: bytes of all values of such a column, by name.
+    """
+
+    count: int
+    longest: dict[str, int]
+    total: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class RunState:
     """The state a run entered last.
 
@@ -91,12 +106,31 @@ class RunReader:
             raise StoreError(f"records of type {record_type!r} in {self.folder} have no field {name!r}")
         return [value for (value,) in self._rows(f'SELECT "{name}" FROM "{record_type}" ORDER BY id')]  # noqa: S608
 
-    def typed(self, record_type: str, kind: type[RecordT]) -> list[RecordT]:
-        """Return all records of a type as the dataclass that wrote them, in order."""
+    def count(self, record_type: str) -> int:
+        """Return how many records of a type there are; a run numbers them from 1 on."""
+        self._known(record_type)
+        count: object = self._rows(f'SELECT COALESCE(MAX(id), 0) FROM "{record_type}"')[0][0]  # noqa: S608
+        if not (isinstance(count, int) and count >= 0):
+            raise self._damaged("the numbers of its records")
+        return count
+
+    def extent(self, record_type: str) -> Extent:
+        """Return how much there is of a record type; what a run under way adds later is not in it."""
+        sized = [column.name for column in self._known(record_type) if column.type in ("str", ROW_TYPE)]
+        lengths = [f'LENGTH(CAST("{name}" AS BLOB))' for name in sized]
+        parts = ["COUNT(*)", "COALESCE(MIN(id), 1)", "COALESCE(MAX(id), 0)"]
+        parts += [f"COALESCE({of}({length}), 0)" for length in lengths for of in ("MAX", "SUM")]
+        count, first, last, *sizes = self._rows(f'SELECT {", ".join(parts)} FROM "{record_type}"')[0]  # noqa: S608
+        if (first, last) != (1, count):
+            raise self._damaged("the numbers of its records")
+        return Extent(count, dict(zip(sized, sizes[::2], strict=True)), dict(zip(sized, sizes[1::2], strict=True)))
+
+    def typed(self, record_type: str, kind: type[RecordT], after: int = 0, limit: int = -1) -> list[RecordT]:
+        """Return records of a type as the dataclass that wrote them, in order; which ones as in `records`."""
         if [column.name for column in self._known(record_type)] != [column.name for column in columns(kind)]:
             raise StoreError(f"{self.folder} was written by another version of {kind.__name__}")
         readers = [_READERS[column.type] for column in columns(kind)]
-        rows = self.records(record_type)
+        rows = self.records(record_type, after, limit)
         try:
             return [kind(*(read(value) for read, value in zip(readers, row[2:], strict=True))) for row in rows]
         except (ValueError, TypeError):

@@ -7,8 +7,6 @@ guess, a few cells go ahead. When no cell is pending, all are read once more, an
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +15,11 @@ from scipy.special import ndtr
 from labctl.errors import EquipmentError
 from labctl.levels import LEVELS
 from protocols.array_drive import put_out
-from protocols.write_algorithms.array_filter import ArrayFilter
+from protocols.array_written import ArrayWritten as ArrayWritten
+from protocols.array_written import RoundReport as RoundReport
+from protocols.array_written import WriterMemory as WriterMemory
+from protocols.array_written import pack, unpack
+from protocols.write_algorithms.array_filter import ArrayFilter, has_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,110 +61,6 @@ CHECKS = 4
 """Final reads of all cells at most: after the last of them no cell goes back."""
 MOVED = 4.0
 """A cell counts as stuck if all its bursts together moved it by less than so many standard deviations of a read."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoundReport:
-    """What a round did.
-
-    Args:
-        round: counted from 1.
-        pulsed: cells that got a burst.
-        pulses: put out.
-        reads: cells that were read.
-        samples: of each read.
-        pending: cells that are neither written nor given up.
-        given_up: cells that are.
-        error_rms: of the estimates of all readable cells (levels).
-        within: share of all cells whose estimate is within half a level.
-        is_final_read: whether all cells were read without a pulse, to see whether they are still where they belong.
-        is_done: whether nothing is left to do.
-    """
-
-    round: int
-    pulsed: int
-    pulses: int
-    reads: int
-    samples: int
-    pending: int
-    given_up: int
-    error_rms: float
-    within: float
-    is_final_read: bool
-    is_done: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ArrayWritten:
-    """Where the cells stand; arrays of shape (rows, columns), levels.
-
-    Args:
-        target: asked for.
-        level: as last read.
-        state: estimate that weighs the reads with what was known before.
-        sigma: its standard deviation.
-        written: within the tolerance with the confidence asked for.
-        given_up: as no pulse, or not so many, brought the cell there.
-        at_rail: given up where pulses moved the cell before, but do no more.
-        readable: whether its last read was a measurement.
-        bursts: put on it.
-        pulses: put on it.
-        reads: of it.
-        samples: of it.
-        trace: shape (rows, columns, TRACE): error of the read before any burst, and after each of the first ones
-            (levels); not a number where there was none.
-    """
-
-    target: Array
-    level: Array
-    state: Array
-    sigma: Array
-    written: Mask
-    given_up: Mask
-    at_rail: Mask
-    readable: Mask
-    bursts: Counts
-    pulses: Counts
-    reads: Counts
-    samples: Counts
-    trace: Array
-
-
-@dataclass(frozen=True, slots=True)
-class WriterMemory:
-    """What a writer knows between two rounds; each text is packed little-endian binary64.
-
-    Args:
-        round: how many are done.
-        checks: final reads so far.
-        done: whether nothing is left to do.
-        scouted: rounds in which a few cells went ahead, upwards and downwards.
-        best: fewest cells that were pending, and their least error (levels).
-        stalled: rounds in a row that brought neither down.
-        cells: of each cell.
-        filter: of the filter.
-        reader: of the reader.
-    """
-
-    round: int
-    checks: int
-    done: bool
-    scouted: tuple[int, int]
-    best: tuple[float, float]
-    stalled: int
-    cells: str
-    filter: str
-    reader: str
-
-
-def pack(values: Array) -> str:
-    """Return floats as text, exact to the last bit."""
-    return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode("ascii")
-
-
-def unpack(text: str) -> Array:
-    """Return the floats that `pack` packed, shape (n,)."""
-    return np.frombuffer(base64.b64decode(text), "<f8").astype(np.float64)
 
 
 TRACE = 8
@@ -355,7 +253,8 @@ class ArrayWriter:
             on = sign == direction
             reach = self._filter.reach_of(direction)
             is_guess = reach < LEVELS or np.count_nonzero(on & (doubt > SURE)) > np.count_nonzero(on) / 2
-            if not on.any() or not is_guess:
+            able = on & has_room(self._filter.state, direction)
+            if not able.any() or not is_guess:
                 continue  # single cells that are unsure are on their way of being learned
             if self._scouted[direction] >= SCOUTINGS:
                 # No pulse was seen to move any cell: longer ones would only wear them all.
@@ -365,7 +264,7 @@ class ArrayWriter:
                 continue
             self._scouted[direction] += 1
             self._stalled = -1  # few cells went ahead: no progress of the others is to be expected
-            ahead = np.flatnonzero(on)
+            ahead = np.flatnonzero(able)
             ahead = ahead[:: max(1, len(ahead) // max(SCOUTS_MIN, int(SCOUTS * len(pending))))]
             sign[on] = 0.0
             sign[ahead] = direction
@@ -438,6 +337,8 @@ class ArrayWriter:
         cells["accepted"][wanted & (likely | looked_long) & (cells["readable"] > 0)] = 1.0
         undecided = (cells["looks"] >= LOOKS) & (np.abs(self._error()) <= self._reach())
         lost = (cells["still"] >= STANDSTILL) | (cells["bursts"] >= drive.max_bursts) | undecided
+        enough = self._probability(0.5) >= drive.confidence
+        cells["accepted"][wanted & lost & enough & (cells["readable"] > 0)] = 1.0
         cells["given_up"][lost & (cells["accepted"] == 0)] = 1.0
 
     def _report(self, sign: Array, pulses: Counts, wanted: Mask, samples: int, is_check: bool) -> RoundReport:

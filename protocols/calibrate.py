@@ -290,9 +290,14 @@ class _Calibration:
             self._now = board.calibration(Direction.ROWS_IN)
             if not self._has(gain, offset):
                 raise EquipmentError("the board reads back other coefficients than it was given")
-        identities = (self.memory.identities[0], self._now.identity)
+        # What was measured is needed no more, but for knowing that measuring once more makes no sense.
+        kept = self.memory.measured if hopeless(self.memory.measured) else ()
         self.memory = replace(
-            self.memory, identities=identities, gain=tuple(gain.tolist()), offset=tuple(offset.tolist()), measured=()
+            self.memory,
+            identities=(self.memory.identities[0], self._now.identity),
+            gain=tuple(gain.tolist()),
+            offset=tuple(offset.tolist()),
+            measured=kept,
         )
         yield from (self._record("stored", -1, column) for column in range(self._transfer.columns))
 

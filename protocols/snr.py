@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from labctl.errors import ParameterError
 from labctl.instruments import ProbeBoard
 from labctl.levels import REFERENCE_VOLTAGE
@@ -74,11 +72,11 @@ def _run(bench: ProtocolBench, parameters: SnrParameters, start: Start[SnrMemory
     region = parameters.region(bench.die)
     weights = weights_of(parameters, region.rows, parameters.mapper(bench.die.scale).outputs(region.columns))
     memory = start.memory or SnrMemory(ArrayMemory(), float("nan"), 0)
-    array = ProductArray(bench, parameters, weights, None if start.memory is None else memory.array)
-    plan = SnrPlan(parameters, array.targets)
-    scale = bench.die.scale
+    # Targets with errors are written as they are: rounding would add to the errors.
+    exact = parameters.model_copy(update={"whole_levels": parameters.rounds_targets})
+    array = ProductArray(bench, exact, weights, None if start.memory is None else memory.array)
+    plan, scale = SnrPlan(parameters, array.targets), bench.die.scale
     levels = (plan.targets - scale.g_min) / scale.step
-    levels = np.rint(levels) if parameters.rounds_targets else levels
     array.targets = scale.g_min + scale.step * with_errors(parameters, levels)
     written = memory.written
     for state in array.program(start.touched):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from labctl.errors import ParameterError
 from labctl.levels import LEVELS
-from labctl.units import Count, Decibels, Levels, YesNo
+from labctl.units import Count, Decibels, Levels
 from protocols.analysis.fourier_basis import FourierBasis
 from protocols.matrix_file import MatrixFile
 from protocols.product_parameters import OHMIC, ProductParameters
@@ -62,9 +62,6 @@ class SnrParameters(ProductParameters):
     """Slots that are averaged for what a ledger rests on."""
     codes: Annotated[Count, Field(ge=8, le=1000)] = 48
     """Voltages of each row's sweep with amplitude coding."""
-    whole_levels: YesNo = True
-    """Round targets to whole levels, as a device of so many states would be written; `no`: write what the weights ask
-    for as exactly as it goes, which makes better products of a device without steps."""
     programming_error: Annotated[Levels, Field(ge=0, le=1000)] = 0.0
     """Errors (rms) that are put on the targets on purpose, to see what they cost: in place of those that rounding to
     whole levels makes."""
@@ -74,7 +71,7 @@ class SnrParameters(ProductParameters):
     @property
     def rounds_targets(self) -> bool:
         """Whether targets are rounded to whole levels."""
-        return self.whole_levels and self.programming_error == 0
+        return self.whole_levels and self.programming_error == 0 and not self.is_effective
 
     @property
     def assumed_bend(self) -> float:

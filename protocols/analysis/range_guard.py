@@ -39,8 +39,8 @@ def guard_shares(passes: Array, conductance: Array) -> Array:
         cost, A_ub=np.concatenate([above, below]), b_ub=np.concatenate([-most, most]),
         bounds=[*[(0.0, 1.0)] * rows, (0.0, None)], method="highs",
     )  # fmt: skip
-    if found.x is None:
+    if found.x is None or not found.success:
         # Nothing within 0..1 brings so much more: all rows at full input bring what can be brought.
-        return np.ones(rows)
-    shares = np.array(found.x, np.float64)
-    return np.clip(shares, 0.0, 1.0)[:rows]
+        return np.ones(len(conductance))
+    shares: list[float] = found.x[:rows].tolist()
+    return np.clip(np.array(shares, np.float64), 0.0, 1.0)

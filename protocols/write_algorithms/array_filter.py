@@ -60,10 +60,17 @@ NOISE_PRIOR = 64.0
 PROBE, FARTHER = 64.0, 4.0
 """Longest first moves (levels): long enough to measure a speed to 2 %; and by how much longer the next ones are while
 the cells' speed changes unexpectedly along the way."""
+END_ZONE = 64.0
+"""Levels before an end of the range in which a cell may slow down on its way there, or stand (published: 30 and 50)."""
 EXPECTED = 1.5
 """Factor by which moves may miss what was expected."""
 STATE, UP, DOWN = 0, 1, 2
 """Places in the filter."""
+
+
+def has_room(state: Array, sign: float) -> Mask:
+    """Return which states (levels) are far from the end of the range that lies in the direction of `sign`."""
+    return (LEVELS - 1 - state if sign > 0 else state) > END_ZONE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,13 +173,12 @@ class ArrayFilter:
         return times
 
     def doubt(self, target: Array) -> Array:
-        """Return the relative standard deviation of those times."""
+        """Return the relative standard deviation that the shared law gives those times."""
         state, doubt = self.state, np.zeros(len(target))
         for sign, place in ((1.0, UP), (-1.0, DOWN)):
             on = (target - state) * sign > 0
             if on.any():
-                own = self.covariance[on, place, place]
-                doubt[on] = np.sqrt(own + self._laws[place].doubt(state[on], target[on]))
+                doubt[on] = np.sqrt(self._laws[place].doubt(state[on], target[on]))
         return doubt
 
     def predict(self, time: Array, sign: Array) -> None:
@@ -278,7 +284,8 @@ class ArrayFilter:
     def _learn_together(self, shots: _Shots, shot: Mask, reading: Array, variance: Array) -> None:
         """Take the moves of all cells into the profiles, then learn how much cells and writes scatter."""
         for sign, place in ((1.0, UP), (-1.0, DOWN)):
-            on = np.flatnonzero(shot & (shots.sign == sign))
+            # A cell that stands at an end of its range says nothing of the others' speed.
+            on = np.flatnonzero(shot & (shots.sign == sign) & has_room(shots.mean[:, STATE], sign))
             if not len(on):
                 continue
             law, begin = self._laws[place], shots.mean[on, STATE]

@@ -1,0 +1,124 @@
+"""`labctl export`: what it writes, and where."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from labctl.backend import WallClock
+from labctl.console import print_json, print_lines
+from labctl.errors import InputError, OutputError, UnknownNameError
+from labctl.export.csv_table import write_csv, write_sidecar
+from labctl.export.known_records import words_of
+from labctl.export.layout import layout_of
+from labctl.export.missing import require
+from labctl.export.provenance_attributes import provenance
+from labctl.export.record_table import RecordTable
+from labctl.run_names import id_of
+from labctl.run_reader import RunReader, find_run
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+NETCDF, CSV = "netcdf", "csv"
+SUFFIXES: Final = {NETCDF: ".nc", CSV: ".csv"}
+FOLDER: Final = "export"
+_SIDECAR: Final = ".json"
+_PART: Final = ".part"
+
+
+def export_run(data: Path, name: str | None, kind: str | None, out: Path | None, force: bool, json: bool) -> None:
+    """Write the records of a run, finished or not, with units and provenance; print where they are.
+
+    Args:
+        data: where runs are kept.
+        name: of the run; None: the newest.
+        kind: "netcdf" or "csv"; None: as the name of `out` ends, netCDF otherwise.
+        out: the file, or a folder for it; None: `export` in the folder of the run.
+        force: overwrite what `out` names.
+        json: print one JSON object in place of the paths.
+
+    Raises:
+        InputError: if there is no such run or format, a library is missing, or `out` is there already.
+        StoreError: if the run cannot be read.
+        OutputError: if the files cannot be written.
+    """
+    kind = _kind(kind, out)
+    folder = find_run(data, name)
+    if kind == NETCDF:
+        require("netCDF", "h5netcdf", "h5py")
+    with closing(RunReader(folder)) as reader:
+        file = _place(reader, out, kind)
+        files = [file] if kind == NETCDF else [file, file.with_suffix(_SIDECAR)]
+        if out is not None and not force:
+            _refuse_existing(files)
+        records = _write(reader, kind, files)
+    if json:
+        print_json({"run": str(folder), "format": kind, "records": records, "files": [str(each) for each in files]})
+    else:
+        print_lines(str(each) for each in files)
+
+
+def _kind(kind: str | None, out: Path | None) -> str:
+    if kind is None:
+        return CSV if out is not None and out.suffix.lower() == SUFFIXES[CSV] else NETCDF
+    if kind not in SUFFIXES:
+        raise UnknownNameError("format", kind, SUFFIXES)
+    return kind
+
+
+def _place(reader: RunReader, out: Path | None, kind: str) -> Path:
+    """Return where the file goes."""
+    name = id_of(dict(reader.manifest), reader.folder) + SUFFIXES[kind]
+    if out is None:
+        return reader.folder / FOLDER / name
+    with suppress(OSError, ValueError):
+        if out.is_dir():
+            return out.absolute() / name
+    if kind == CSV and out.suffix.lower() == _SIDECAR:
+        raise InputError(f"--out {out}: the file of this name is the one beside the table; call the table .csv")
+    if not out.name:
+        raise InputError(f"--out {str(out)!r} names no file")
+    return out.absolute()
+
+
+def _refuse_existing(files: list[Path]) -> None:
+    for file in files:
+        with suppress(OSError, ValueError):
+            if file.exists() or file.is_symlink():
+                raise InputError(f"--out: {file} is there already; choose another name, or overwrite it with --force")
+
+
+def _write(reader: RunReader, kind: str, files: list[Path]) -> int:
+    """Write the files, each whole or not at all; return how many records there are."""
+    origin = provenance(reader, WallClock().utc())
+    table = RecordTable(reader)
+    layout = layout_of(table, words_of(reader))
+    parts = [file.with_name(file.name + _PART) for file in files]
+    with _in_place(files, parts):
+        if kind == NETCDF:
+            from labctl.export.netcdf import write_netcdf
+
+            write_netcdf(parts[0], table, layout, origin)
+        else:
+            write_csv(parts[0], table)
+            write_sidecar(parts[1], table, layout, origin, files[0].name)
+    return table.count
+
+
+@contextmanager
+def _in_place(files: list[Path], parts: list[Path]) -> Generator[None]:
+    """Let `parts` be written, and put each in its place when all are whole; nothing of them stays otherwise."""
+    try:
+        files[0].parent.mkdir(parents=True, exist_ok=True)
+        yield
+        for part, file in zip(parts, files, strict=True):
+            part.replace(file)
+    except (OSError, ValueError, RuntimeError) as error:  # HDF5 has no one error for a disk that is full
+        words = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise OutputError(f"cannot write {files[0]}: {words}; choose another with --out") from None
+    finally:
+        for part in parts:
+            with suppress(OSError, ValueError):
+                part.unlink(missing_ok=True)
