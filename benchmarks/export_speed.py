@@ -1,7 +1,7 @@
 """How long `labctl export` takes for a long run, and how much memory: `python benchmarks/export_speed.py [RECORDS]`.
 
-A run of 10 columns (7 floats, a count, yes or no, a text) is written into a temporary folder, then exported in a process
-of its own for each format. Prints seconds, the process' largest memory and the size of the file.
+A run of 10 columns (7 floats, a count, yes or no, a text) is written into a temporary folder, then exported in each
+format by a process of its own. Prints seconds, the process' largest memory and the size of the file.
 """
 
 from __future__ import annotations
@@ -77,9 +77,8 @@ def main() -> None:
             )
             seconds = perf_counter() - began
             file = Path(json.loads(done.stdout)["files"][0])
-            print(
-                f"{kind:7} {seconds:6.1f} s, {float(done.stderr):5.0f} MB memory, file {file.stat().st_size / 1e6:.0f} MB"
-            )
+            memory, size = float(done.stderr), file.stat().st_size / 1e6
+            print(f"{kind:7} {seconds:6.1f} s, {memory:5.0f} MB memory, file {size:.0f} MB")
 
 
 if __name__ == "__main__":

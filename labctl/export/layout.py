@@ -71,6 +71,11 @@ class Layout:
         """Return the names of the coordinates that are no dimensions."""
         return tuple(variable.name for variable in (self.steps, *self.variables) if variable.is_coordinate)
 
+    def named(self, table: RecordTable) -> list[tuple[str, Variable]]:
+        """Return all variables along the records, each with the name of its column."""
+        columns = [RECORD, "step", *(column.name for column in table.columns)]
+        return list(zip(columns, (self.record, self.steps, *self.variables), strict=True))
+
     def padded(self, variable: Variable, values: Values) -> Values:
         """Return a column's values as wide as its dimension: one of empty rows has the length 1, all NaN."""
         if len(variable.dimensions) == 1 or values.shape[1] == self.lines[variable.dimensions[1]]:

@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 
 _CHUNK_VALUES: Final = 1 << 16
 """Numbers of a chunk, at most: half of the cache that HDF5 gives a variable."""
-_TEXT_CHUNK: Final = 1024
+_CHARACTERS_MAX: Final = 256
+"""Bytes up to which a text is kept as characters, which every netCDF program reads and which pack well."""
 _COMPRESSION: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 """The first level: nearly as small as the ninth, and some times faster."""
+_TYPES: Final = {"int": np.dtype("i8"), "bool": np.dtype("i1"), "str": np.dtype("S1")}
 
 
 def write_netcdf(file: Path, table: RecordTable, layout: Layout, origin: Mapping[str, Any]) -> None:
     """Write a file, as netCDF-4 after the CF conventions.
 
-    Yes and no are bytes of 1 and 0 with their meaning, text is text of any length, what is no number is NaN.
+    Yes and no are bytes of 1 and 0 with their meaning, what is no number is NaN, text is UTF-8 in characters, or, where
+    some of it is long, in texts of any length.
 
     Args:
         file: an existing one is overwritten.
@@ -46,53 +49,58 @@ def write_netcdf(file: Path, table: RecordTable, layout: Layout, origin: Mapping
         for line, length in layout.lines.items():
             root.dimensions[line] = length
         root.resize_dimension(RECORD, layout.count)
-        places = " ".join(layout.coordinates)
-        made = {each.name: _create(root, layout, each, places) for each in (layout.record, layout.steps)}
-        made |= {each.name: _create(root, layout, each, places) for each in layout.variables}
+        made = {
+            variable.name: _create(root, layout, variable, table.text_bytes.get(column, 0))
+            for column, variable in layout.named(table)
+        }
         for line, length in layout.lines.items():
             index = root.create_variable(line, (line,), np.dtype("i8"), np.arange(length))
-            _describe(index, {"long_name": layout.line_names[line], "units": "1"})
+            index.attrs.update({"long_name": layout.line_names[line], "units": "1"})
         for block in table.blocks():
             rows = slice(block.start, block.start + len(block.steps))
             for variable, values in layout.parts(block):
-                made[variable.name][rows] = _stored(variable.kind, values)
+                target = made[variable.name]
+                target[rows] = _stored(variable.kind, values, target.shape)
         root.attrs.update(flat({**origin, **calibrations(table)}))
 
 
-def _create(root: h5netcdf.File, layout: Layout, variable: Variable, places: str) -> h5netcdf.Variable:
-    width = layout.lines[variable.dimensions[1]] if len(variable.dimensions) > 1 else 1
+def _create(root: h5netcdf.File, layout: Layout, variable: Variable, text_bytes: int) -> h5netcdf.Variable:
+    """Return a variable that is yet empty."""
+    dimensions = variable.dimensions
+    width = layout.lines[dimensions[1]] if len(dimensions) > 1 else 1
+    if variable.kind == "str" and text_bytes <= _CHARACTERS_MAX:
+        width = max(text_bytes, 1)
+        dimensions = (RECORD, f"text_{width}")
+        if dimensions[1] not in root.dimensions:
+            root.dimensions[dimensions[1]] = width
     along = max(1, min(layout.count, BLOCK, _CHUNK_VALUES // width))
-    chunks = (along,) if len(variable.dimensions) == 1 else (along, min(width, _CHUNK_VALUES))
+    chunks = (along, min(width, _CHUNK_VALUES))[: len(dimensions)]
+    if variable.kind == "str" and len(dimensions) == 1:
+        made = root.create_variable(variable.name, dimensions, h5py.string_dtype(), chunks=chunks)
+    else:
+        kind = _TYPES.get(variable.kind, np.dtype("f8"))
+        fill = np.nan if kind.kind == "f" else None
+        made = root.create_variable(variable.name, dimensions, kind, fillvalue=fill, chunks=chunks, **_COMPRESSION)
     match variable.kind:
-        case "str":
-            text = h5py.string_dtype()
-            made = root.create_variable(variable.name, variable.dimensions, text, chunks=(min(along, _TEXT_CHUNK),))
-        case "bool":
-            byte = np.dtype("i1")
-            made = root.create_variable(variable.name, variable.dimensions, byte, chunks=chunks, **_COMPRESSION)
-            # xarray makes a boolean of it; the flags are CF's way of saying the same.
-            _describe(made, {"dtype": "bool", "flag_values": np.array([0, 1], "i1"), "flag_meanings": "no yes"})
-        case "int":
-            whole = np.dtype("i8")
-            made = root.create_variable(variable.name, variable.dimensions, whole, chunks=chunks, **_COMPRESSION)
+        case "bool":  # xarray makes a boolean of it by its `dtype`; the flags are CF's way of saying the same
+            made.attrs.update({"dtype": "bool", "flag_values": np.array([0, 1], "i1"), "flag_meanings": "no yes"})
+        case "str" if len(dimensions) > 1:
+            made.attrs["_Encoding"] = "utf-8"
         case _:
-            made = root.create_variable(
-                variable.name, variable.dimensions, np.dtype("f8"), fillvalue=np.nan, chunks=chunks, **_COMPRESSION
-            )
-    _describe(made, variable.attributes)
+            pass
+    made.attrs.update(variable.attributes)
     if not variable.is_coordinate:
-        _describe(made, {"coordinates": places})
+        made.attrs["coordinates"] = " ".join(layout.coordinates)
     return made
 
 
-def _describe(variable: h5netcdf.Variable, attributes: Mapping[str, Any]) -> None:
-    variable.attrs.update(attributes)
-
-
-def _stored(kind: str, values: Values) -> Values:
-    """Return values as the file keeps them."""
+def _stored(kind: str, values: Values, shape: tuple[int, ...]) -> Values:
+    """Return values as a variable of this shape keeps them."""
     if kind == "bool":
         return values.astype(np.int8)
-    if kind == "str":
-        return np.array([plain(text) for text in values.tolist()], np.object_)
-    return values
+    if kind != "str":
+        return values
+    texts = [plain(text) for text in values.tolist()]
+    if len(shape) == 1:
+        return np.array(texts, np.object_)
+    return np.array([text.encode() for text in texts], f"S{shape[1]}").view("S1").reshape(len(texts), shape[1])

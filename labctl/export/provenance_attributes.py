@@ -79,8 +79,8 @@ def flat(values: Mapping[str, Any]) -> dict[str, Attribute]:
 
 
 def plain(text: str) -> str:
-    """Return text as every file format can hold it: without halves of characters, and without NUL."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+    """Return text as every file format can hold it: without halves of characters, and with "?" for NUL."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "?")
 
 
 def _what(manifest: Mapping[str, Any], experiment: Experiment | None) -> dict[str, Any]:

@@ -78,6 +78,9 @@ class RecordTable:
         self.widths = {
             column.name: extent.longest[column.name] // 8 for column in self.columns if column.type == ROW_TYPE
         }
+        """Numbers of the longest row of each column of rows, by name."""
+        self.text_bytes = {column.name: extent.longest[column.name] for column in self.columns if column.type == "str"}
+        """UTF-8 bytes of the longest text of each column of text, by name."""
         for name, width in self.widths.items():
             if width * self.count > max(_PADDED_MAX, _PADDED_RATIO * extent.total[name] // 8):
                 raise StoreError(

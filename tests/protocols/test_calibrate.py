@@ -125,7 +125,6 @@ def test_tying_brings_the_paths_to_the_units_scale_within_what_is_stated(tmp_pat
     summary = result.summary
     stored = gains_of(records_of(result.folder), "stored")
     scale = float(np.mean(true_gains("none", 3) / stored)) * true_paths(3, 4)
-    # The limits of the unit alone: the rows that were used are those compared.
     assert summary.tied
     assert abs(scale - 1) * 1e6 < 2 * summary.agreement_uncertainty_ppm
     assert np.mean(stored) == pytest.approx(1 + summary.agreement_ppm * 1e-6, abs=1e-6)

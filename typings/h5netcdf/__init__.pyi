@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 class Variable:
+    shape: tuple[int, ...]
     attrs: MutableMapping[str, Any]
     def __setitem__(self, key: slice, value: np.ndarray[Any, Any]) -> None: ...
     def __getitem__(self, key: object) -> Any: ...
