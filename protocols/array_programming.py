@@ -73,6 +73,7 @@ _TABLE = (
     "still",
     "looks",
     "bursts",
+    "before",
     "pulses",
     "reads",
     "samples",
@@ -148,10 +149,16 @@ class ArrayWriter:
         while not self._done:
             yield self._one_round()
 
-    def retarget(self) -> None:
-        """Be ready for other targets: what is known of the cells stays, and every cell is pending."""
+    def retarget(self, reader: ArrayReader | None = None) -> None:
+        """Be ready for other targets, or for another reader: every cell is read again; how fast they move stays known.
+
+        Args:
+            reader: tells levels from here on; None: the same one.
+        """
+        self._reader = reader or self._reader
         self._checks, self._done = 0, False
-        for name in ("accepted", "given_up", "still", "looks", "bursts", "pulses", "reads", "samples"):
+        self._cells["before"] += self._cells["bursts"]
+        for name in ("accepted", "given_up", "still", "looks", "bursts"):
             self._cells[name][:] = 0.0
         self._trace[:] = np.nan
         self._round, self._best, self._stalled = 0, (float(len(self._target)), float(LEVELS)), 0
@@ -179,7 +186,7 @@ class ArrayWriter:
             given_up=flags("given_up"),
             at_rail=flags("given_up") & shaped(still),
             readable=flags("readable"),
-            bursts=counts("bursts"),
+            bursts=counts("bursts") + counts("before"),
             pulses=counts("pulses"),
             reads=counts("reads"),
             samples=counts("samples"),

@@ -1,7 +1,8 @@
 """Strategies against what wires do to an array: which reader tells the levels that are written.
 
 `none` believes the reads. `per-cell` reckons each cell's own conductance out of them, with a known resistance of the
-wires. A strategy is an `ArrayReader`: whatever it tells is brought to the targets.
+wires; `effective` begins like `none`, and `staged_writing.py` goes on. A strategy is an `ArrayReader`: whatever it
+tells is brought to the targets.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from labctl.protocol_bench import ProtocolBench
     from protocols.array_region import Region
 
-StrategyName = Literal["none", "per-cell"]
+StrategyName = Literal["none", "per-cell", "effective"]
 SchemeName = Literal["auto", "reverse", "ground"]
 _SCHEMES = {"auto": None, "reverse": ReadScheme.REVERSE, "ground": ReadScheme.GROUND}
 

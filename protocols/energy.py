@@ -22,9 +22,10 @@ from protocols.energy_figure import figure
 from protocols.energy_summary import summarise
 from protocols.line_passes import LinePassReader
 from protocols.matrix_file import MatrixFile
-from protocols.product_array import ArrayMemory, ProductArray
+from protocols.product_array import ProductArray
 from protocols.product_parameters import SLOT_MAX, ProductParameters, check_product_board, check_products
 from protocols.product_vectors import TEST, random_vectors, random_weights, weights_in
+from protocols.staged_writing import StageMemory  # noqa: TC001 (read at run time, as of a memory)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +126,7 @@ class EnergyMemory:
         done: vectors that are multiplied.
     """
 
-    array: ArrayMemory
+    array: StageMemory
     lines: bool
     done: int
 

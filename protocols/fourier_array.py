@@ -9,7 +9,7 @@ import numpy as np
 
 from protocols.analysis.fourier_basis import FourierBasis, Symmetry
 from protocols.analysis.product_errors import ColumnFit, fit_columns
-from protocols.product_array import ArrayMemory, ProductArray
+from protocols.product_array import ProductArray
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labctl.protocol_bench import ProtocolBench
     from protocols.array_products import ArrayProducts, Products
     from protocols.product_parameters import ProductParameters
+    from protocols.staged_writing import StageMemory
 
     Array = NDArray[np.float64]
     Complex = NDArray[np.complex128]
@@ -99,7 +100,7 @@ class FourierArray:
         self,
         bench: ProtocolBench,
         parameters: ProductParameters,
-        memory: ArrayMemory | None = None,
+        memory: StageMemory | None = None,
         calibration: CalibrationMemory | None = None,
     ) -> None:
         self.basis = FourierBasis(parameters.region(bench.die).rows)

@@ -12,7 +12,7 @@ from labctl.units import Amperes, Seconds
 from protocols.analysis.fourier_basis import Symmetry
 from protocols.analysis.image_transform import Block, BlockTransform, cut
 from protocols.fourier_array import CalibrationMemory, FourierArray, Kind
-from protocols.product_array import ArrayMemory  # noqa: TC001 (read at run time, as of a memory)
+from protocols.staged_writing import StageMemory  # noqa: TC001 (read at run time, as of a memory)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -74,7 +74,7 @@ class FourierMemory:
         blocks: of the picture that are done.
     """
 
-    array: ArrayMemory
+    array: StageMemory
     calibration: CalibrationMemory
     batches: int = 0
     blocks: int = 0

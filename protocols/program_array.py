@@ -15,11 +15,11 @@ from pydantic import Field
 from labctl.errors import ParameterError
 from labctl.instruments import ProbeBoard
 from labctl.levels import LEVELS, REFERENCE_VOLTAGE
+from labctl.limits import WithinEnvelope
 from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Fraction, Levels, Ohms, Seconds, Siemens, Volts, format_quantity
 from protocols.array_drive import ArrayDrive
 from protocols.array_parameters import PulsedArrayParameters, check_region
-from protocols.array_programming import ArrayWriter, WriterMemory
 from protocols.array_reads import calibration_id
 from protocols.array_strategies import SchemeName, StrategyName, make_reader
 from protocols.cell_parameters import READ_GRID
@@ -27,6 +27,7 @@ from protocols.cell_reckoning import CONDUCTION_VOLTAGE
 from protocols.matrix_file import MatrixFile
 from protocols.program_array_figure import figure
 from protocols.program_array_summary import summarise
+from protocols.staged_writing import EffectiveSetup, StagedWriter, StageMemory
 from protocols.target_matrix import Values, check_span, levels_of, random_levels
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
-    from protocols.array_programming import ArrayWritten
     from protocols.array_region import Region
+    from protocols.array_written import ArrayWritten
 
 QUICK_ROUNDS = 20
 """Rounds of a quick run at most."""
@@ -63,11 +64,17 @@ class ProgramArrayParameters(PulsedArrayParameters):
     """Highest level that is used."""
     strategy: StrategyName = "none"
     """Against what wires do: `none` writes the levels that the reads show; `per-cell` each cell's own, reckoned out of
-    them with `segment_resistance`."""
+    them with `segment_resistance`; `effective` what the array multiplies by, with all lines driven."""
     segment_resistance: Annotated[Ohms, Field(ge=0, le=1e4)] = 0.0
     """Resistance of the wire from one crossing to the next; `per-cell` needs it."""
     conduction_voltage: Annotated[Volts, Field(ge=0.05)] = CONDUCTION_VOLTAGE
     """V0 of a cell's current, I ~ sinh(V / V0); counts with `per-cell` only. 1000 V: an ohmic cell."""
+    voltage: Annotated[Volts, WithinEnvelope("read_voltage"), Field(gt=0)] = 0.07
+    """Of the rows that are high while the transfer is measured, above the floor; counts with `effective` only."""
+    slot: Annotated[Seconds, Field(ge=1e-6, le=10e-3)] = 100e-6
+    """Time over which a column's current is averaged then."""
+    averages: Annotated[Count, Field(ge=2, le=4096)] = 16
+    """Slots that are averaged then; more are taken where the noise asks for them."""
     scheme: SchemeName = "auto"
     """What rows get while others are read: `reverse` suits cells that rectify, `ground` others; `auto` finds out."""
     max_samples: Annotated[Count, Field(ge=2, le=4096)] = 1024
@@ -125,7 +132,7 @@ class CellProgrammed:
 class ProgramArrayMemory:
     """What a run knows between two rounds."""
 
-    writer: WriterMemory
+    stages: StageMemory
 
 
 def targets(region: Region, scale: LevelScale, parameters: ProgramArrayParameters) -> NDArray[np.float64]:
@@ -198,15 +205,16 @@ def _run(
         conduction_voltage=parameters.conduction_voltage,
     )
     calibration = calibration_id(bench.board)
-    writer = ArrayWriter(bench, region, drive, reader)
-    if start.memory is not None:
-        writer.recall(start.memory.writer)
-        writer.look(start.touched)
-    for report in writer.rounds(targets(region, bench.die.scale, parameters)):
-        if report.is_done:
+    setup = EffectiveSetup(parameters.voltage, parameters.slot, parameters.averages)
+    memory = None if start.memory is None else start.memory.stages
+    effective = setup if parameters.strategy == "effective" else None
+    writer = StagedWriter(bench, region, drive, reader, effective, memory)
+    for report in writer.rounds(targets(region, bench.die.scale, parameters), start.touched):
+        found = writer.written()
+        if writer.memory.is_done and found is not None:
             time = bench.clock.now() - began
-            yield from _records(bench, region, writer.written(), parameters, report.round, time, calibration)
-        yield StepEnd(ProgramArrayMemory(writer.memory()))
+            yield from _records(bench, region, found, parameters, report.round, time, calibration)
+        yield StepEnd(ProgramArrayMemory(writer.memory))
 
 
 def _records(

@@ -14,11 +14,12 @@ from labctl.instruments import ProbeBoard
 from labctl.levels import REFERENCE_VOLTAGE
 from labctl.protocol import Protocol, StepEnd
 from protocols.ledger_measurements import LedgerMeasurements, SnrRecord
-from protocols.product_array import ArrayMemory, ProductArray
+from protocols.product_array import ProductArray
 from protocols.product_parameters import check_product_board, check_products
 from protocols.snr_figure import figure
 from protocols.snr_plan import AVERAGES, SHARES, SIZES, SnrParameters, SnrPlan, weights_of, with_errors
 from protocols.snr_summary import summarise
+from protocols.staged_writing import StageMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ class SnrMemory:
         done: measurements that are recorded.
     """
 
-    array: ArrayMemory
+    array: StageMemory
     written: float
     done: int
 
@@ -71,7 +72,7 @@ def _run(bench: ProtocolBench, parameters: SnrParameters, start: Start[SnrMemory
     """Program, a step a round; then each measurement is a step."""
     region = parameters.region(bench.die)
     weights = weights_of(parameters, region.rows, parameters.mapper(bench.die.scale).outputs(region.columns))
-    memory = start.memory or SnrMemory(ArrayMemory(), float("nan"), 0)
+    memory = start.memory or SnrMemory(StageMemory(), float("nan"), 0)
     # Targets with errors are written as they are: rounding would add to the errors.
     exact = parameters.model_copy(update={"whole_levels": parameters.rounds_targets})
     array = ProductArray(bench, exact, weights, None if start.memory is None else memory.array)

@@ -19,9 +19,10 @@ from labctl.units import Amperes, Count, Decibels, Seconds, Volts, YesNo
 from protocols.analysis.product_errors import ColumnFit, fit_columns
 from protocols.array_parameters import QUICK_LINES
 from protocols.matrix_file import MatrixFile
-from protocols.product_array import ArrayMemory, ProductArray
+from protocols.product_array import ProductArray
 from protocols.product_parameters import ProductParameters, check_product_board, check_products
 from protocols.product_vectors import TEST, TRAINING, random_vectors, random_weights, vectors_in, weights_in
+from protocols.staged_writing import StageMemory
 from protocols.vmm_figure import figure
 from protocols.vmm_summary import summarise
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.bench import Die
+    from labctl.instruments import Cell
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
@@ -107,7 +109,7 @@ class VmmMemory:
         done: vectors that are recorded, training and test.
     """
 
-    array: ArrayMemory
+    array: StageMemory
     written: float
     bursts: float
     gain: tuple[float, ...]
@@ -175,13 +177,13 @@ class _Run:
         region = parameters.region(bench.die)
         outputs = parameters.mapper(bench.die.scale).outputs(region.columns)
         weights = _weights(region, parameters, outputs)
-        memory = start.memory or VmmMemory(ArrayMemory(), float("nan"), float("nan"), (), (), 0)
+        memory = start.memory or VmmMemory(StageMemory(), float("nan"), float("nan"), (), (), 0)
         self._array = ProductArray(bench, parameters, weights, None if start.memory is None else memory.array)
         self._written, self._bursts, self._done = memory.written, memory.bursts, memory.done
         self._fit = ColumnFit(np.array(memory.gain), np.array(memory.offset)) if memory.gain else None
         self._training, self._test = _vectors(parameters, region.rows)
 
-    def program(self, touched: frozenset) -> Iterator[StepEnd]:
+    def program(self, touched: frozenset[Cell]) -> Iterator[StepEnd]:
         for _ in self._array.program(touched):
             if self._array.written is not None:
                 self._written = float(self._array.written.written.mean())

@@ -51,8 +51,8 @@ def _running(ideal: Array, found: dict[str, Array]) -> Panel:
     signal = np.cumsum(np.sum(ideal**2, axis=1))
     for name, measured in found.items():
         noise = np.cumsum(np.sum((measured - ideal) ** 2, axis=1))
-        ratio = np.divide(signal, noise, out=np.full_like(signal, np.nan), where=(noise > 0) & (signal > 0))
-        marks.append(curve(np.arange(1, len(ideal) + 1), 10 * np.log10(ratio), name))
+        ratio: Array = np.divide(signal, noise, out=np.full_like(signal, np.nan), where=(noise > 0) & (signal > 0))
+        marks.append(curve(np.arange(1.0, len(ideal) + 1), 10 * np.log10(ratio), name))
     return Panel("Signal-to-noise ratio so far", Axis("vectors"), Axis("SNR", "dB"), tuple(marks))
 
 

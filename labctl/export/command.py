@@ -112,13 +112,22 @@ def _in_place(files: list[Path], parts: list[Path]) -> Generator[None]:
     """Let `parts` be written, and put each in its place when all are whole; nothing of them stays otherwise."""
     try:
         files[0].parent.mkdir(parents=True, exist_ok=True)
+        for part in parts:
+            part.unlink(missing_ok=True)  # a pipe would keep whoever opens it waiting
+    except (OSError, ValueError) as error:  # a folder that cannot be made, or a name that no file can have
+        raise _unwritable(files[0], error) from None
+    try:
         yield
         for part, file in zip(parts, files, strict=True):
             part.replace(file)
-    except (OSError, ValueError, RuntimeError) as error:  # HDF5 has no one error for a disk that is full
-        words = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise OutputError(f"cannot write {files[0]}: {words}; choose another with --out") from None
+    except (OSError, RuntimeError) as error:  # HDF5 has no one error for a disk that is full
+        raise _unwritable(files[0], error) from None
     finally:
         for part in parts:
             with suppress(OSError, ValueError):
                 part.unlink(missing_ok=True)
+
+
+def _unwritable(file: Path, error: Exception) -> OutputError:
+    words = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return OutputError(f"cannot write {file}: {words}; choose another with --out")

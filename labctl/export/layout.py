@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ RECORD: Final = "record"
 """The dimension along the records."""
 LINE: Final = "line"
 """The dimension along a record's row of numbers."""
+_TEXT: Final = re.compile(r"text_\d+")
+"""Dimensions along the characters of a text, which a file adds."""
 _PLACES: Final = ("step", "row", "column", "time")
 """Variables that say where and when a record belongs: coordinates."""
 _UNITS: Final = {"": "1", "levels": "1", "dB": "0.1 lg(re 1)"}
@@ -102,7 +105,7 @@ def layout_of(table: RecordTable, words: Mapping[str, Words]) -> Layout:
     variables: list[Variable] = []
     for column in table.columns:
         name = column.name
-        while name in taken:
+        while name in taken or _TEXT.fullmatch(name):
             name += "_"
         taken.add(name)
         row = next((line for line, (_, names) in lines.items() if column.name in names), None)

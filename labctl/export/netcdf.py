@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import h5netcdf
 import h5py
 import numpy as np
 
+from labctl.export.forgiving_file import ForgivingFile
 from labctl.export.layout import RECORD
 from labctl.export.provenance_attributes import calibrations, flat, plain
 from labctl.export.record_table import BLOCK
@@ -44,24 +46,34 @@ def write_netcdf(file: Path, table: RecordTable, layout: Layout, origin: Mapping
         StoreError: if a record is not as labctl writes it.
         OSError: if the file cannot be written.
     """
-    with h5netcdf.File(file, "w", locking=False) as root:
-        root.dimensions[RECORD] = None  # unlimited, so that there may be none yet
-        for line, length in layout.lines.items():
-            root.dimensions[line] = length
-        root.resize_dimension(RECORD, layout.count)
-        made = {
-            variable.name: _create(root, layout, variable, table.text_bytes.get(column, 0))
-            for column, variable in layout.named(table)
-        }
-        for line, length in layout.lines.items():
-            index = root.create_variable(line, (line,), np.dtype("i8"), np.arange(length))
-            index.attrs.update({"long_name": layout.line_names[line], "units": "1"})
-        for block in table.blocks():
-            rows = slice(block.start, block.start + len(block.steps))
-            for variable, values in layout.parts(block):
-                target = made[variable.name]
-                target[rows] = _stored(variable.kind, values, target.shape)
-        root.attrs.update(flat({**origin, **calibrations(table)}))
+    with closing(ForgivingFile(file)) as out:
+        with h5netcdf.File(out, "w") as root:
+            _fill(root, table, layout, out)
+            root.attrs.update(flat({**origin, **calibrations(table)}))
+        if out.failure is not None:
+            raise out.failure
+
+
+def _fill(root: h5netcdf.File, table: RecordTable, layout: Layout, out: ForgivingFile) -> None:
+    """Write all variables."""
+    root.dimensions[RECORD] = None  # unlimited, so that there may be none yet
+    for line, length in layout.lines.items():
+        root.dimensions[line] = length
+    root.resize_dimension(RECORD, layout.count)
+    made = {
+        variable.name: _create(root, layout, variable, table.text_bytes.get(column, 0))
+        for column, variable in layout.named(table)
+    }
+    for line, length in layout.lines.items():
+        index = root.create_variable(line, (line,), np.dtype("i8"), np.arange(length))
+        index.attrs.update({"long_name": layout.line_names[line], "units": "1"})
+    for block in table.blocks():
+        rows = slice(block.start, block.start + len(block.steps))
+        for variable, values in layout.parts(block):
+            target = made[variable.name]
+            target[rows] = _stored(variable.kind, values, target.shape)
+        if out.failure is not None:
+            return
 
 
 def _create(root: h5netcdf.File, layout: Layout, variable: Variable, text_bytes: int) -> h5netcdf.Variable:

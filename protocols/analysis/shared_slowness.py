@@ -39,7 +39,7 @@ EXACT = 1e-6
 SLOWEST = 1e-3
 """Least slowness of a knot, as a share of the profile's mean: a fit may not turn time round."""
 FIT_STEPS = 4
-"""Fits in a row: each reckons the moves along the ways that the one before expects."""
+"""Fits in a row: the first reckons the moves along their ways, each other one along those that the one before expects."""
 OUTLIER = 4.0
 """Moves that miss a first fit by so many standard deviations are left out of the second."""
 
@@ -132,9 +132,7 @@ class SharedSlowness:
 
     def doubt(self, begin: Array, end: Array) -> Array:
         """Return the relative variance of the time of moves, shape (n,)."""
-        shares = weights(begin, end)
-        found = np.einsum("nk,kl,nl->n", shares, np.linalg.inv(self._information), shares)
-        return found / np.maximum(self.time_of(begin, end), 1e-30) ** 2
+        return self._variance(weights(begin, end)) / np.maximum(self.time_of(begin, end), 1e-30) ** 2
 
     def end_of(self, begin: Array, time: Array, sign: Array) -> Array:
         """Return where moves in the direction of `sign` end after `time` (s), shape (n,) (levels)."""
@@ -155,35 +153,41 @@ class SharedSlowness:
         """Take moves into account; those that fit no law of all cells are left out."""
         ratio = np.log(np.maximum(self.time_of(moves.begin, moves.end), 1e-30) / moves.time)
         off = np.abs(ratio - np.median(ratio))
-        kept, scatter = off <= OUTLIER * max(float(np.median(off)) * 1.4826, SHAPE_SPREAD / OUTLIER), 1.0
-        information, total = self._information.copy(), self._sum.copy()
+        kept, scatter = off <= OUTLIER * max(float(np.median(off)) * 1.4826, SHAPE_SPREAD), 1.0
+        information, total, expected = self._information.copy(), self._sum.copy(), moves.end
         for _ in range(FIT_STEPS):
-            kept, scatter = self._fit(moves, kept, scatter, information, total)
+            kept, scatter = self._fit(moves, expected, kept, scatter, information, total)
             if not kept.any():
                 return
+            expected = self.end_of(moves.begin, moves.time, np.sign(moves.end - moves.begin))
         self.is_learned = True
 
-    def _fit(self, moves: Moves, use: Mask, scatter: float, information: Array, total: Array) -> tuple[Mask, float]:
+    def _fit(
+        self, moves: Moves, expected: Array, use: Mask, scatter: float, information: Array, total: Array
+    ) -> tuple[Mask, float]:
         """Fit the moves in use to what was known before them; return which ones the fit explains, and their scatter.
 
-        A move is reckoned along the way that the law expects of its time, and what it missed that by is counted at the
-        end: weights that held what was missed would let chance bend the law. What the law does not describe makes each
-        move tell less of it.
+        A move is reckoned along its way to where the law expects it, and what it missed that by is counted at the end:
+        weights that held what was missed would let chance bend the law. What the law does not describe makes each move
+        tell less of it. A move through a part of the range that no other one told of may miss by the law's own doubt.
         """
-        sign = np.sign(moves.end - moves.begin)
-        expected = self.end_of(moves.begin, moves.time, sign)
         shares = weights(moves.begin, expected)
-        late = sign * self.time_of(expected, moves.end) * np.sign(moves.end - expected)
+        late = np.sign(moves.end - moves.begin) * (self._until(moves.end) - self._until(expected))
         time = moves.time - late
         weight = np.where(use, 1 / (moves.time**2 * moves.variance * scatter**2), 0.0)
         self._information = information + (shares * weight[:, None]).T @ shares
         self._sum = total + shares.T @ (weight * time)
         profile = np.asarray(np.linalg.solve(self._information, self._sum), np.float64)
         self.profile = np.maximum(profile, SLOWEST * max(float(np.mean(profile)), SLOWEST * self._guess))
-        miss = (shares @ profile - time) / (moves.time * np.sqrt(moves.variance))
+        unit = moves.time * np.sqrt(moves.variance)
+        miss = (shares @ profile - time) / unit
         centre = float(np.median(miss[use]))
         found = max(float(np.median(np.abs(miss[use] - centre))) * 1.4826, 1.0)
-        return np.abs(miss - centre) <= OUTLIER * found, found
+        return np.abs(miss - centre) <= OUTLIER * np.sqrt(found**2 + self._variance(shares) / unit**2), found
+
+    def _variance(self, shares: Array) -> Array:
+        """Return the variance (s^2) that the law gives times in which knots count by `shares`, shape (n, KNOTS)."""
+        return np.asarray(np.sum((shares @ np.linalg.inv(self._information)) * shares, axis=1), np.float64)
 
     def _until(self, state: Array) -> Array:
         """Return the time (s) from level 0 to states (levels); below 0 it is negative."""

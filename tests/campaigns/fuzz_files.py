@@ -1,8 +1,4 @@
-"""Anything may come on a wire, in a file or on the command line: only labctl's own errors, no hang, little memory.
-
-Files that a run was exported to belong here as one more family as soon as something writes and reads them back:
-`EXPORTED` is their place.
-"""
+"""Anything may come on a wire, in a file or on the command line: only labctl's own errors, no hang, little memory."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from campaigns.frame import Campaign, Tally, dice
 from campaigns.fuzz_dies import Dies
+from campaigns.fuzz_exports import Exports
 from campaigns.fuzz_frames import Frames
 from campaigns.fuzz_judge import Judge, Watch, bounded_addresses
 from campaigns.fuzz_names import Names
@@ -44,8 +41,6 @@ def run(name: str, family: type[Giver], numbers: range, seed: int) -> CampaignRe
     return tally.report()
 
 
-EXPORTED: Final[tuple[tuple[str, type[Giver], int, int], ...]] = ()
-"""Families of exported files: `labctl export` does not exist, so nothing reads one back."""
 _FAMILIES: Final[tuple[tuple[str, type[Giver], int, int], ...]] = (
     ("frames", Frames, 60_000, 30_000_000),
     ("names", Names, 64_000, 32_000_000),
@@ -53,7 +48,7 @@ _FAMILIES: Final[tuple[tuple[str, type[Giver], int, int], ...]] = (
     ("plans", Plans, 20_000, 10_000_000),
     ("die", Dies, 8_000, 4_000_000),
     ("runs", Runs, 8_000, 4_000_000),
-    *EXPORTED,
+    ("exports", Exports, 4_000, 2_000_000),
 )
 FUZZ_FILES: Final = tuple(
     Campaign(

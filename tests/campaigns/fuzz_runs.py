@@ -224,7 +224,7 @@ def _manifest(files: dict[str, bytes], throw: random.Random) -> None:
 
 def _database(files: dict[str, bytes], throw: random.Random) -> None:
     _rest(files)
-    files[DATABASE] = _pages(files[DATABASE], throw) if throw.random() < 0.7 else spoilt_bytes(files[DATABASE], throw)
+    files[DATABASE] = pages(files[DATABASE], throw) if throw.random() < 0.7 else spoilt_bytes(files[DATABASE], throw)
 
 
 def _log(files: dict[str, bytes], throw: random.Random) -> None:
@@ -251,7 +251,7 @@ def _schema(files: dict[str, bytes], throw: random.Random) -> None:
                     "rest": "SELECT * FROM c",
                     "table": f'"{table}"',
                     "column": f'"{throw.choice(columns)}"',
-                    "value": _sql(throw),
+                    "value": sql_value(throw),
                 }
                 db.executescript(throw.choice(_STATEMENTS).format(**words))
         files[DATABASE] = db.serialize()
@@ -288,7 +288,7 @@ _SPOILERS: Final = (
 )
 
 
-def _pages(data: bytes, throw: random.Random, size: int = 4096) -> bytes:
+def pages(data: bytes, throw: random.Random, size: int = 4096) -> bytes:
     """Return a database with pages that changed places, are empty, or come from elsewhere."""
     pages = [data[start : start + size] for start in range(0, len(data), size)]
     for _ in range(throw.choice((1, 2, 4))):
@@ -299,7 +299,7 @@ def _pages(data: bytes, throw: random.Random, size: int = 4096) -> bytes:
     return b"".join(pages)
 
 
-def _sql(throw: random.Random) -> str:
+def sql_value(throw: random.Random) -> str:
     """Return a value as SQL writes it."""
     kind = throw.random()
     if kind < 0.3:

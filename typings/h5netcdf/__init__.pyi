@@ -1,9 +1,10 @@
 """The part of h5netcdf that labctl uses; the package ships no types."""
 
 from collections.abc import MutableMapping
+from io import RawIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class File:
     attrs: MutableMapping[str, Any]
     dimensions: MutableMapping[str, Any]
     variables: MutableMapping[str, Variable]
-    def __init__(self, path: Path, mode: str = "r", *, locking: bool = True) -> None: ...
+    def __init__(self, path: Path | IO[bytes] | RawIOBase, mode: str = "r") -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
