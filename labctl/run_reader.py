@@ -167,7 +167,7 @@ class RunReader:
 
     def states(self) -> list[tuple[str, str]]:
         """Return (UTC time, state) of every state that the run entered, in order."""
-        return self._rows("SELECT utc, state FROM state ORDER BY id")
+        return self._texts("SELECT utc, state FROM state ORDER BY id", "its states")
 
     def cost(self) -> Cost:
         """Return what the run has cost so far, in all processes that worked on it."""
@@ -182,7 +182,7 @@ class RunReader:
 
     def log(self) -> list[tuple[str, str]]:
         """Return (UTC time, message) of everything written down, in order."""
-        return self._rows("SELECT utc, message FROM log ORDER BY id")
+        return self._texts("SELECT utc, message FROM log ORDER BY id", "its log")
 
     def close(self) -> None:
         """Let go of the files."""
@@ -193,6 +193,13 @@ class RunReader:
         if record_type not in types:
             raise StoreError(f"{self.folder} has no records of type {record_type!r}; it has {', '.join(types)}")
         return types[record_type]
+
+    def _texts(self, query: str, what: str) -> list[tuple[str, str]]:
+        """Return rows of two texts."""
+        rows = self._rows(query)
+        if not all(isinstance(text, str) for row in rows for text in row):
+            raise self._damaged(what)
+        return rows
 
     def _damaged(self, what: str) -> StoreError:
         return StoreError(f"cannot read {self.folder / DATABASE}: {what} are not as labctl writes them; it is damaged")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from labctl.errors import InputError
 from labctl.export.provenance_attributes import calibrations, plain
 from labctl.records import ROW_TYPE, Column
 from labctl.store import strict_json
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from labctl.export.layout import Layout
     from labctl.export.record_table import RecordTable, Values
 
+COLUMNS_MAX: Final = 16_384
+"""Columns of a sheet of Excel ("Excel specifications and limits")."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet would work out (OWASP, "CSV Injection")."""
 
@@ -34,12 +37,16 @@ def write_csv(file: Path, table: RecordTable) -> None:
         table: the records.
 
     Raises:
+        InputError: if there are more columns than a spreadsheet has.
         StoreError: if a record is not as labctl writes it.
         OSError: if the file cannot be written.
     """
+    names = [header for _, some in headers(table) for header in some]
+    if len(names) > COLUMNS_MAX:
+        raise InputError(f"its records take {len(names)} columns, and a table has at most {COLUMNS_MAX}; use netcdf")
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\r\n")
-        writer.writerow(header for _, names in headers(table) for header in names)
+        writer.writerow(names)
         for block in table.blocks():
             start, steps = block.start, block.steps
             cells: list[Sequence[Any]] = [range(start, start + len(steps)), steps.tolist()]

@@ -51,6 +51,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self._reader = RunReader(folder)
         self._experiment = find_experiment(self._reader.manifest)
+        self._records: Records | None = None
 
     @property
     def folder(self) -> Path:
@@ -85,7 +86,9 @@ class Run:
     @property
     def records(self) -> Records:
         """Its records, as the protocol's dataclass where that is installed here, as one like it otherwise."""
-        return Records(self._reader, record_type(self._reader))
+        if self._records is None:
+            self._records = Records(self._reader, record_type(self._reader))
+        return self._records
 
     @property
     def state(self) -> str:

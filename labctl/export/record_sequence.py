@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 from typing_extensions import override
 
-from labctl.export.record_table import BLOCK
+from labctl.export.record_table import block_size
+from labctl.records import columns
 from labctl.report.experiment import RECORDS
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Records(Sequence[Any]):
         self._reader = reader
         self._kind = kind
         self._page = _NOTHING
+        self._most = block_size(columns(kind), reader.extent(RECORDS))
 
     @override
     def __len__(self) -> int:
@@ -51,15 +53,15 @@ class Records(Sequence[Any]):
         place = range(len(self))[index]  # an IndexError as of any sequence
         start, page = self._page
         if not start <= place < start + len(page):
-            start = place - place % BLOCK
-            page = self._read(start, BLOCK)
+            start = place - place % self._most
+            page = self._read(start, self._most)
             self._page = start, page
         return page[place - start]
 
     @override
     def __iter__(self) -> Iterator[Any]:
         start = 0
-        while page := self._read(start, BLOCK):
+        while page := self._read(start, self._most):
             yield from page
             start += len(page)
 

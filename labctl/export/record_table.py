@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.records import Column
-    from labctl.run_reader import RunReader
+    from labctl.run_reader import Extent, RunReader
 
 BLOCK: Final = 8192
 """Records that are read at once, at most."""
-_BLOCK_BYTES: Final = 8 << 20
+_BLOCK_BYTES: Final = 16 << 20
 """What the values of a block may take, roughly (bytes)."""
 _VALUE_BYTES: Final = 48
 """What one value takes in Python and in a row of values (bytes), roughly."""
+_LONG_VALUE_RATIO: Final = 6
+"""How much more a row of numbers takes in Python than in the file: 40 bytes a number, beside the file's 8."""
 _PADDED_MAX: Final = 10_000_000
 """Numbers that rows padded to one length may always have: 80 MB."""
 _PADDED_RATIO: Final = 16
@@ -38,6 +40,8 @@ _PADDED_RATIO: Final = 16
 CALIBRATION: Final = "calibration"
 """The field in which records name the board's calibration."""
 _CALIBRATIONS_MAX: Final = 100
+_UNIT_MAX: Final = 32
+"""Characters of a unit's symbol."""
 _TYPES: Final = frozenset({*(kind.__name__ for kind in FIELD_TYPES), ROW_TYPE})
 
 Values = np.ndarray[Any, np.dtype[Any]]
@@ -87,9 +91,8 @@ class RecordTable:
                     f"the rows of {name!r} in {self._file} have up to {width} numbers, and most of them few: padded to "
                     "one length they would fill the disk"
                 )
-        record_bytes = _VALUE_BYTES * (len(self.columns) + 2) + 2 * sum(extent.longest.values())
         self._calibrations: dict[str, None] = {}
-        self.block = max(1, min(BLOCK, _BLOCK_BYTES // record_bytes))
+        self.block = block_size(self.columns, extent)
         """Records that a block has; the last may have less."""
 
     def blocks(self) -> Iterator[Block]:
@@ -165,9 +168,16 @@ def record_columns(reader: RunReader) -> tuple[Column, ...]:
     for column in found:
         name, kind, unit = cast("tuple[object, object, object]", (column.name, column.type, column.unit))
         is_name = isinstance(name, str) and name.isidentifier() and not iskeyword(name)
-        if not is_name or name in RESERVED or names.count(name) > 1 or kind not in _TYPES or not isinstance(unit, str):
+        is_unit = isinstance(unit, str) and unit.isprintable() and len(unit) <= _UNIT_MAX
+        if not is_name or name in RESERVED or names.count(name) > 1 or kind not in _TYPES or not is_unit:
             raise damaged(file, "their columns")
     return found
+
+
+def block_size(fields: Sequence[Column], extent: Extent) -> int:
+    """Return how many records are read at once, so that they take little memory however long their rows are."""
+    record_bytes = _VALUE_BYTES * (len(fields) + 2) + _LONG_VALUE_RATIO * sum(extent.longest.values())
+    return max(1, min(BLOCK, _BLOCK_BYTES // record_bytes))
 
 
 def damaged(file: Path, what: str) -> StoreError:

@@ -1,7 +1,8 @@
 """How long cells take for a level along their range, learned from the moves of many cells together.
 
 The law is one profile of slowness (s per level) with a few knots, linear in between; a cell differs from it by a factor
-of its own. The time of a move is linear in the knots, so that all moves of a round give them by weighted least squares.
+of its own. All moves of a round give the knots' logarithms by weighted least squares: the logarithm of a move's time
+is, nearly, a weighted mean of them, and no knot can turn time round.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ NEWTON_STEPS = 30
 """Most steps to the end of a move; a profile of little bend takes three."""
 EXACT = 1e-6
 """How exactly (levels) the end of a move is found."""
-SLOWEST = 1e-3
-"""Least slowness of a knot, as a share of the profile's mean: a fit may not turn time round."""
-FIT_STEPS = 4
+FIT_STEPS = 6
 """Fits in a row: the first reckons the moves along their ways, each other one along those that the one before expects."""
+STRIDE = 1.0
+"""Most that a knot's logarithm changes in one of them."""
+NEAR = 0.25
+"""Misses beyond this share of a move's time are counted by logarithms."""
 OUTLIER = 4.0
 """Moves that miss a first fit by so many standard deviations are left out of the second."""
 
@@ -106,21 +109,18 @@ class SharedSlowness:
         self.profile = np.full(KNOTS, guess)
         """Slowness at the knots, shape (KNOTS,) (s per level)."""
         likeness = np.exp(-np.abs(PLACES[:, None] - PLACES) / REACH)
-        covariance = guess**2 * (self._spread**2 + SHAPE_SPREAD**2 * likeness)
+        covariance = self._spread**2 + SHAPE_SPREAD**2 * likeness
         self._information: Array = np.asarray(np.linalg.inv(covariance), np.float64)
-        self._sum: Array = self._information @ self.profile
 
     def memory(self) -> Array:
         """Return all that is known, as one row of floats."""
-        return np.concatenate(
-            ([self._guess, float(self.is_learned)], self.profile, self._sum, self._information.reshape(-1))
-        )
+        return np.concatenate(([self._guess, float(self.is_learned)], self.profile, self._information.reshape(-1)))
 
     def recall(self, memory: Array) -> None:
         """Know what another one knew, to the last bit."""
         self._guess, self.is_learned = float(memory[0]), bool(memory[1])
-        self.profile, self._sum = memory[2 : 2 + KNOTS].copy(), memory[2 + KNOTS : 2 + 2 * KNOTS].copy()
-        self._information = memory[2 + 2 * KNOTS :].reshape(KNOTS, KNOTS).copy()
+        self.profile = memory[2 : 2 + KNOTS].copy()
+        self._information = memory[2 + KNOTS :].reshape(KNOTS, KNOTS).copy()
 
     def at(self, state: Array) -> Array:
         """Return the slowness at states (levels); beyond the ends, that of the end."""
@@ -132,7 +132,7 @@ class SharedSlowness:
 
     def doubt(self, begin: Array, end: Array) -> Array:
         """Return the relative variance of the time of moves, shape (n,)."""
-        return self._variance(weights(begin, end)) / np.maximum(self.time_of(begin, end), 1e-30) ** 2
+        return self._variance(self._shares(begin, end))
 
     def end_of(self, begin: Array, time: Array, sign: Array) -> Array:
         """Return where moves in the direction of `sign` end after `time` (s), shape (n,) (levels)."""
@@ -154,39 +154,47 @@ class SharedSlowness:
         ratio = np.log(np.maximum(self.time_of(moves.begin, moves.end), 1e-30) / moves.time)
         off = np.abs(ratio - np.median(ratio))
         kept, scatter = off <= OUTLIER * max(float(np.median(off)) * 1.4826, SHAPE_SPREAD), 1.0
-        information, total, expected = self._information.copy(), self._sum.copy(), moves.end
+        before, known, expected = np.log(self.profile), self._information.copy(), moves.end
         for _ in range(FIT_STEPS):
-            kept, scatter = self._fit(moves, expected, kept, scatter, information, total)
+            kept, scatter = self._fit(moves, expected, kept, scatter, before, known)
             if not kept.any():
                 return
             expected = self.end_of(moves.begin, moves.time, np.sign(moves.end - moves.begin))
         self.is_learned = True
 
     def _fit(
-        self, moves: Moves, expected: Array, use: Mask, scatter: float, information: Array, total: Array
+        self, moves: Moves, expected: Array, use: Mask, scatter: float, before: Array, known: Array
     ) -> tuple[Mask, float]:
         """Fit the moves in use to what was known before them; return which ones the fit explains, and their scatter.
 
-        A move is reckoned along its way to where the law expects it, and what it missed that by is counted at the end:
-        weights that held what was missed would let chance bend the law. What the law does not describe makes each move
-        tell less of it. A move through a part of the range that no other one told of may miss by the law's own doubt.
+        Knots count as on the way to where the law expects a move to end: weights that held what it missed would let
+        chance bend the law. What the law does not describe makes each move tell less of it. A move through a part of
+        the range that no other one told of may miss by the law's own doubt.
         """
-        shares = weights(moves.begin, expected)
-        late = np.sign(moves.end - moves.begin) * (self._until(moves.end) - self._until(expected))
-        time = moves.time - late
-        weight = np.where(use, 1 / (moves.time**2 * moves.variance * scatter**2), 0.0)
-        self._information = information + (shares * weight[:, None]).T @ shares
-        self._sum = total + shares.T @ (weight * time)
-        profile = np.asarray(np.linalg.solve(self._information, self._sum), np.float64)
-        self.profile = np.maximum(profile, SLOWEST * max(float(np.mean(profile)), SLOWEST * self._guess))
-        unit = moves.time * np.sqrt(moves.variance)
-        miss = (shares @ profile - time) / unit
+        shares, knots = self._shares(moves.begin, expected), np.log(self.profile)
+        weight = np.where(use, 1 / (moves.variance * scatter**2), 0.0)
+        self._information = known + (shares * weight[:, None]).T @ shares
+        pull = known @ (before - knots) + shares.T @ (weight * self._miss(moves))
+        change = np.asarray(np.linalg.solve(self._information, pull), np.float64)
+        self.profile = np.exp(knots + np.clip(change, -STRIDE, STRIDE))
+        miss = self._miss(moves) / np.sqrt(moves.variance)
         centre = float(np.median(miss[use]))
         found = max(float(np.median(np.abs(miss[use] - centre))) * 1.4826, 1.0)
-        return np.abs(miss - centre) <= OUTLIER * np.sqrt(found**2 + self._variance(shares) / unit**2), found
+        bound = OUTLIER * np.sqrt(found**2 + self._variance(shares) / moves.variance)
+        return np.abs(miss - centre) <= bound, found
+
+    def _miss(self, moves: Moves) -> Array:
+        """Return by how much, relatively, moves took longer than the law says."""
+        ratio = np.maximum(self.time_of(moves.begin, moves.end), 1e-30) / moves.time
+        return np.where(np.abs(ratio - 1) < NEAR, 1 - ratio, -np.log(ratio))
+
+    def _shares(self, begin: Array, end: Array) -> Array:
+        """Return the share of each knot in the time of moves, shape (n, KNOTS)."""
+        times = weights(begin, end) * self.profile
+        return times / np.maximum(np.sum(times, axis=1, keepdims=True), 1e-30)
 
     def _variance(self, shares: Array) -> Array:
-        """Return the variance (s^2) that the law gives times in which knots count by `shares`, shape (n, KNOTS)."""
+        """Return the relative variance that the law gives times in which knots have `shares`."""
         return np.asarray(np.sum((shares @ np.linalg.inv(self._information)) * shares, axis=1), np.float64)
 
     def _until(self, state: Array) -> Array:

@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import h5netcdf
 import xarray as xr
@@ -106,12 +106,13 @@ class Exports:
         (file,), records = self._exported(NETCDF)
         with h5netcdf.File(file) as root:
             assert len(root.variables["record"][:]) == records
-        with xr.open_dataset(file, engine="h5netcdf") as dataset:
+        with cast("Any", xr).open_dataset(file, engine="h5netcdf") as dataset:
             dataset.load()
 
     def _csv(self) -> None:
         (file, beside), records = self._exported(CSV)
         text = file.read_bytes().decode("utf-8")
+        csv.field_size_limit(1 << 21)
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         assert len(rows) == records + 1
         assert len({len(row) for row in rows}) == 1
@@ -146,9 +147,10 @@ def _good_run(folder: Path) -> dict[str, bytes]:
     write_manifest(
         folder,
         {
-            "run": _NAME, "protocol": "made-up", "protocol_origin": "elsewhere 1.0", "started": "2026-01-01T00:00:00+00:00",
+            "run": _NAME, "protocol": "made-up", "protocol_origin": "elsewhere 1.0", "seed": 1,
+            "started": "2026-01-01T00:00:00+00:00",
             "parameters": {"read_voltage": 0.2, "levels": [1, 2, 3], "quick": True, "note": hostile},
-            "steps": _RECORDS, "backend": {"name": "twin"}, "seed": 1, "note": hostile, "operator": "Ada",
+            "steps": _RECORDS, "backend": {"name": "twin"}, "note": hostile, "operator": "Ada",
             "asked": {"protocol": "made-up", "settings": {"quick": "yes"}},
             "bench": {"bench": {"name": "bench 1"}, "die": {"id": "W1", "rows": 64}},
             "instruments": {"smu": {"vendor": hostile, "model": "2450", "serial": "1", "firmware": "2"}},

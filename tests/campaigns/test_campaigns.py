@@ -23,6 +23,7 @@ FEW = {
     "fuzz": 300,
     "fuzz/die": 60,
     "fuzz/runs": 40,
+    "fuzz/exports": 60,
     "fuzz-panels": 400,
     "faults": 12,
     "cut-link": 6,

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from sim_backend.device_models.catalogue import model_of, profile_named
-from sim_backend.validation import conduction, curves, disturb, flicker, lifetime, read_noise, staircase, write_noise
+from sim_backend.validation import (
+    array_figures,
+    conduction,
+    curves,
+    disturb,
+    flicker,
+    lifetime,
+    read_noise,
+    staircase,
+    write_noise,
+)
 from sim_backend.validation.fits import exponential_ramp, fitted_bend, fitted_line, fitted_nonlinearity
 from sim_backend.validation.measured import measured_curve
 from sim_backend.validation.portraits import portrait
@@ -151,6 +162,23 @@ class TestADeviceThatDiffers:
         assert refused(lifetime.lifetime_rows(wearing)) == {"endurance, window after 1e9 cycles"}
         enduring = lifetime.measure_lifetime(with_noise(wear_exponent=0.5, endurance=1.1e9))
         assert refused(lifetime.lifetime_rows(enduring)) == set()
+
+    @pytest.mark.parametrize(
+        ("update", "name"),
+        [
+            ({"within": 0.99}, "program-array within half a level"),
+            ({"bursts": 3.6}, "program-array bursts"),
+            ({"product": 75.9}, "vmm, signal to noise"),
+            ({"transform": 75.9}, "fourier, signal to noise"),
+            ({"similarity": 0.98}, "fourier, picture there and back"),
+            ({"closing": -0.6}, "snr, ledger against the measured ratio"),
+            ({"claimed_energy": 0.26e-12}, "energy of an operation at 4.1 TOPS/W"),
+        ],
+    )
+    def test_the_whole_array(self, update: dict[str, float], name: str) -> None:
+        good = array_figures.ArrayFigures(4096, 0.993, 3.5, 76.0, 76.0, 512, 0.99, 0.5, 0.244e-12)
+        assert refused(array_figures.array_rows(good)) == set()
+        assert refused(array_figures.array_rows(replace(good, **update))) == {name}
 
 
 class TestTheDefinitions:

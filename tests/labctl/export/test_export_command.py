@@ -1,0 +1,176 @@
+"""`labctl export`: where files go, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("h5netcdf")
+
+
+def test_the_newest_run_goes_to_a_folder_of_its_own(labctl: Any, ramp: Any, make_run: Any) -> None:
+    make_run()
+    folder = make_run()
+    file = folder / "export" / f"{folder.name}.nc"
+    assert labctl("export").out == f"{file}\n"
+    assert labctl("export").code == 0  # what labctl made there it may make again
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_json_names_the_files(labctl: Any, ramp: Any, make_run: Any) -> None:
+    folder = make_run()
+    done = labctl("export", folder.name[-4:], "--format", "csv", "--json")
+    assert done.code == 2  # an end that is no id
+    done = labctl("export", folder.name, "--format", "csv", "--json")
+    place = folder / "export" / folder.name
+    assert json.loads(done.out) == {
+        "run": str(folder), "format": "csv", "records": 5, "files": [f"{place}.csv", f"{place}.json"],
+    }  # fmt: skip
+
+
+def test_the_name_says_the_format(labctl: Any, ramp: Any, make_run: Any, tmp_path: Path) -> None:
+    folder = make_run()
+    assert labctl("export", "--out", "deep/x.csv").out == f"{tmp_path}/deep/x.csv\n{tmp_path}/deep/x.json\n"
+    assert labctl("export", "--out", "x.nc").out == f"{tmp_path}/x.nc\n"
+    assert labctl("export", "--out", tmp_path).out == f"{tmp_path / folder.name}.nc\n"
+    assert (tmp_path / "x.nc").read_bytes().startswith(b"\x89HDF")
+
+
+@pytest.mark.parametrize(("name", "there"), [("x.nc", "x.nc"), ("x.csv", "x.csv"), ("x.csv", "x.json")])
+def test_a_file_that_is_there_stays_unless_forced(
+    labctl: Any, ramp: Any, make_run: Any, tmp_path: Path, name: str, there: str
+) -> None:
+    make_run()
+    (tmp_path / there).write_text("mine")
+    done = labctl("export", "--out", name)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "--force" in done.err
+    assert (tmp_path / there).read_text() == "mine"
+    assert labctl("export", "--out", name, "--force").code == 0
+    assert (tmp_path / there).read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nothing",), "there is no run"),
+        (("--format", "netcfd"), "did you mean 'netcdf'?"),
+        (("--format", "csv", "--out", "x.json"), "call the table .csv"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(
+    labctl: Any, ramp: Any, make_run: Any, arguments: tuple[str, ...], words: str
+) -> None:
+    make_run()
+    done = labctl("export", *arguments)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert words in done.err
+
+
+def test_a_place_that_cannot_be_written_is_named(labctl: Any, ramp: Any, make_run: Any, tmp_path: Path) -> None:
+    make_run()
+    (tmp_path / "file").write_text("")
+    done = labctl("export", "--out", "file/below.nc")
+    assert done.code == 3
+    assert "--out" in done.err
+
+
+def test_a_pipe_in_the_folder_keeps_nobody_waiting(labctl: Any, ramp: Any, make_run: Any) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes in folders here")
+    folder = make_run()
+    (folder / "export").mkdir()
+    os.mkfifo(folder / "export" / f"{folder.name}.nc.part")
+    assert labctl("export").code == 0
+
+
+@pytest.mark.parametrize("module", ["h5netcdf", "h5py"])
+def test_without_the_library_it_says_what_to_install(
+    labctl: Any, ramp: Any, make_run: Any, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    make_run()
+    monkeypatch.setitem(sys.modules, module, None)
+    done = labctl("export")
+    assert done.code == 2
+    assert done.err == f'labctl: netCDF needs {module}: pip install "labctl[export]"\n'
+    assert labctl("export", "--format", "csv").code == 0
+
+
+DAMAGES = {
+    "a text for a number": "UPDATE record SET conductance = 'x' WHERE id = 3",
+    "a number for a text": "UPDATE record SET note = 7.5",
+    "half a number in a row": "UPDATE record SET found = x'00ff'",
+    "neither yes nor no": "UPDATE record SET met = 2",
+    "a hole": "DELETE FROM record WHERE id = 2",
+    "a column too many": "ALTER TABLE record ADD COLUMN extra",
+    "no table": "UPDATE record_type SET name = 'other'",
+    "a name that is none": "UPDATE record_type SET columns = replace(columns, 'note', '../x')",
+    "a type that is none": "UPDATE record_type SET columns = replace(columns, '\"str\"', '[]')",
+    "a name twice": "UPDATE record_type SET columns = replace(columns, 'note', 'met')",
+    "a step that is none": "UPDATE record SET step = 'x'",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kind", ["netcdf", "csv"])
+def test_a_damaged_run_is_one_line_and_leaves_no_file(
+    labctl: Any, ramp: Any, make_run: Any, tmp_path: Path, damage: str, kind: str
+) -> None:
+    folder = make_run()
+    with closing(sqlite3.connect(folder / "run.sqlite", isolation_level=None)) as db:
+        db.execute(DAMAGES[damage])
+    done = labctl("export", "--format", kind, "--out", tmp_path)
+    assert (done.code, done.out, done.err.count("\n")) == (3, "", 1)
+    assert "damaged" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_rows_that_would_fill_the_disk_are_refused(labctl: Any, ramp: Any, make_run: Any) -> None:
+    folder = make_run("finished", 400)
+    with closing(sqlite3.connect(folder / "run.sqlite", isolation_level=None)) as db:
+        db.execute("UPDATE record SET found = zeroblob(1000000) WHERE id = 5")
+    done = labctl("export")
+    assert done.code == 3
+    assert "'found'" in done.err
+    assert "fill the disk" in done.err
+
+
+def test_long_runs_take_little_memory(ramp: Any, make_run: Any, written: Any) -> None:
+    """30,000 records of 14 fields: as objects in Python they take 40 MB."""
+    tracemalloc: Any = pytest.importorskip("tracemalloc")
+    from labctl.export.command import export_run
+
+    folder = make_run("running", 40)
+    with closing(sqlite3.connect(folder / "run.sqlite", isolation_level=None)) as db:
+        db.execute("WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 749) INSERT INTO record "
+                   "SELECT r.id + 40 * k, step, row, column, conductance, error, ratio, load, share, met, note, given, "
+                   "current, found, time, calibration FROM record r, n")  # fmt: skip
+    for kind in ("netcdf", "csv"):
+        out = folder / f"x.{kind}"
+        tracemalloc.start()
+        try:
+            export_run(folder.parent, None, kind, out, force=False, json=True)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 25e6
+        assert out.stat().st_size > 500_000
+
+
+def test_labctl_itself_stays_light() -> None:
+    code = (
+        "import sys, labctl\n"
+        "heavy = {'numpy', 'pydantic', 'pyvisa', 'xarray', 'h5py', 'pandas', 'PySide6', 'rich'} & set(sys.modules)\n"
+        "assert callable(labctl.open_run)\n"
+        "print(sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
