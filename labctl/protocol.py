@@ -215,15 +215,15 @@ def list_parameters(model: type[Parameters]) -> list[ParameterInfo]:
 
 
 def _info(name: str, field: FieldInfo) -> ParameterInfo:
-    form, text = "", str(field.default)
+    default: Any = field.default
+    form, text = "", str(default)
     limits: list[str] = []
     for annotation in field.metadata:
         match annotation:
             case Unit(symbol):
-                form, text = symbol, format_quantity(field.default, symbol)
-            case Written(written):
-                form = written
-                text = {True: "yes", False: "no"}[field.default] if isinstance(field.default, bool) else text
+                form, text = symbol, format_quantity(default, symbol)
+            case Written(form=written, nothing=nothing):
+                form, text = written, _spelled(default, nothing)
             case annotated_types.Gt(gt=bound):
                 limits.append(f"> {bound}")
             case annotated_types.Ge(ge=bound):
@@ -238,6 +238,13 @@ def _info(name: str, field: FieldInfo) -> ParameterInfo:
                 pass
     form = form or " or ".join(map(str, typing.get_args(field.annotation)))
     return ParameterInfo(name, form, ", ".join(limits), text, " ".join((field.description or "").split()))
+
+
+def _spelled(default: Any, nothing: str) -> str:
+    """Return a default as a person would type it."""
+    if default is None:
+        return nothing
+    return {True: "yes", False: "no"}[default] if isinstance(default, bool) else str(default)
 
 
 def _complaint(first: ErrorDetails) -> str:

@@ -66,10 +66,12 @@ class Written:
     Args:
         form: what stands in place of a unit when the parameter is listed, as in "yes or no".
         parse: reads the text, or refuses it with an InputError.
+        nothing: what stands for None when the default is listed; `parse` takes it, too.
     """
 
     form: str
     parse: Callable[[object], object]
+    nothing: str = "none"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return _schema(self.parse)

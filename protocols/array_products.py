@@ -23,10 +23,23 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+RUN_MAX = 5.0
+"""What a board gives to one request (s) (board specification, section 2, rule 7)."""
 REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one."""
+"""Longest request of several vectors (s)."""
 SETTLING, CONVERSION = 30e-6, 5e-6
 """Of a vector, and of each of its slots (s) (board specification, section 2, rule 9)."""
+
+
+def vector_time(averages: int, slot: float) -> float:
+    """Return how long (s) a board takes for one vector."""
+    return SETTLING + averages * (slot + CONVERSION)
+
+
+def request_vectors(direction: Direction, die: Die, averages: int, slot: float) -> int:
+    """Return how many vectors one request holds, by its size and by its time; 1 at least."""
+    longest = int(REQUEST_TIME / vector_time(averages, slot))
+    return max(1, min(direction.vectors_max(die.rows, die.columns), longest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +90,7 @@ class ArrayProducts:
         self.coding = coding
         self.region = region
         self.setup = ProductSetup(coding.board, direction, slot, averages, floor, coding.voltage)
-        # Half a microsecond of slack: a board counts the whole request, rounded to its own clock.
-        longest = int(REQUEST_TIME / (SETTLING + averages * (slot + CONVERSION)))
-        self.vectors_max = max(1, min(direction.vectors_max(die.rows, die.columns), longest))
+        self.vectors_max = request_vectors(direction, die, averages, slot)
 
     def passes_of(self, signed: bool) -> int:
         """Return how many passes a vector takes."""
@@ -107,6 +118,15 @@ class ArrayProducts:
             np.concatenate([piece.drive for piece in pieces]),
             sum(piece.passes for piece in pieces),
         )
+
+    def single(self, vectors: Array) -> Products:
+        """Return what `vectors` of 0..1, shape (n, inputs), bring in one pass each, what a floor lets through included.
+
+        For codings of one pass a sign.
+        """
+        (only,) = self.coding.passes(vectors, signed=False)
+        current, drive = self._raw(only.inputs)
+        return Products(current, drive, len(vectors))
 
     def _batch(self, vectors: Array, signed: bool) -> Products:
         passes = self.coding.passes(vectors, signed)

@@ -31,4 +31,4 @@ def or_auto(unit: str, *, above: float = -math.inf, least: float = -math.inf, mo
             raise ParameterError(f"it must be {' and '.join(bounds)}, or auto, not {text!r}")
         return value
 
-    return Written(f"{unit or 'number'}, or auto", parse)
+    return Written(f"{unit or 'number'}, or auto", parse, nothing=AUTO)

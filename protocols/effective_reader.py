@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.instruments import ReadScheme, WriteScheme
-from protocols.array_products import CONVERSION, REQUEST_TIME, SETTLING
+from protocols.array_products import CONVERSION, REQUEST_TIME, request_vectors
 from protocols.array_reader import ArrayReader, ArrayReading
 
 if TYPE_CHECKING:
@@ -93,13 +93,18 @@ class EffectiveReader(ArrayReader):
         valid = np.broadcast_to(~(first.flagged | second.flagged), level.shape) & wanted
         variance = np.broadcast_to((sigma / scale.step) ** 2, level.shape)
         if np.median(sigma) > READ_SIGMA * scale.step:
-            self._slots = min(2 * slots, SLOTS_MAX * self._averages)
+            self._slots = max(slots, min(2 * slots, SLOTS_MAX * self._averages, self._most()))
         return ArrayReading(
             level=np.where(wanted, level, np.nan),
             variance=np.where(wanted, variance, np.nan),
             valid=valid,
             samples=2 * self._order * slots,
         )
+
+    def _most(self) -> int:
+        """Return how many slots both sets of patterns may have together by what a board averages in one request."""
+        longest = int(REQUEST_TIME / (self._setup.slot + CONVERSION))
+        return 2 * min(self._bench.board.capabilities().averages_max, longest)
 
     def _transfer(self, averages: int) -> _Transfer:
         """Return the transfer that one set of patterns shows."""
@@ -134,8 +139,7 @@ class EffectiveReader(ArrayReader):
         found: list[Array] = []
         flagged = np.zeros(self._region.columns, np.bool_)
         setup = replace(self._setup, averages=averages)
-        longest = int(REQUEST_TIME / (SETTLING + averages * (setup.slot + CONVERSION)))
-        size = max(1, min(setup.direction.vectors_max(die.rows, die.columns), longest))
+        size = request_vectors(setup.direction, die, averages, setup.slot)
         for first in range(0, len(inputs), size):
             part = inputs[first : first + size]
             whole = np.zeros((len(part), die.rows))

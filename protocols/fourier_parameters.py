@@ -87,7 +87,7 @@ class FourierParameters(ProductParameters):
         greys = self.image.values
         if not self.quick:
             return greys
-        most = QUICK_BLOCKS * self.size
+        most = max(QUICK_BLOCKS * self.size, WINDOW)
         row, column = (max(0, (side - most) // 2) for side in greys.shape)
         return greys[row : row + most, column : column + most]
 

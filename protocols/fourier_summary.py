@@ -110,10 +110,12 @@ class Tested:
         return _ratio(self.exact, self.raw)
 
     @property
-    def snr_sigma(self) -> float:
-        """Standard deviation of `snr` (dB), from the scatter of the vectors' noise powers."""
+    def snr_sigma(self) -> float | None:
+        """Standard deviation of `snr` (dB), from the scatter of the vectors' noise powers; None: of one vector."""
         noise = np.sum(np.abs(self.found - self.exact) ** 2, axis=1)
-        if len(noise) < 2 or not noise.any():
+        if len(noise) < 2:
+            return None
+        if not noise.any():
             return 0.0
         return float(10 / math.log(10) * noise.std(ddof=1) / noise.mean() / math.sqrt(len(noise)))
 

@@ -93,7 +93,7 @@ class LedgerMeasurements:
         self._written = written
         self._bench, self._array, self._plan, self._began = bench, array, plan, began
         self._rows, self._columns = array.region.shape
-        self._full = min(self._rows, self._columns)
+        self._full = max(self._rows, self._columns)
         self._guards: dict[tuple[int, float], Array] = {}
 
     def steps(self) -> list[Measurement]:
@@ -124,7 +124,7 @@ class LedgerMeasurements:
         **others: object,
     ) -> Iterator[SnrRecord]:  # fmt: skip
         """Put single passes, shape (n, rows), 0 and above, through the array."""
-        found = (products or self._array.products(averages)).multiply(vectors, signed=False)
+        found = (products or self._array.products(averages)).single(vectors)
         for index, drive, current in zip(indices, found.drive.tolist(), found.current.tolist(), strict=True):
             yield self._record(kind, index, averages, drive=tuple(drive), current=tuple(current), **others)
 

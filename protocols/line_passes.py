@@ -75,8 +75,14 @@ class LinePassReader:
             yield self._passes(height * np.eye(self._products.region.rows))
 
     def vectors(self, vectors: Array, signed: bool) -> list[LinePasses]:
-        """Return each of the passes that `vectors` of -1..1, shape (n, lines), take."""
-        return [self._passes(each.inputs) for each in self._products.coding.passes(vectors, signed)]
+        """Return each of the passes that `vectors` of -1..1, shape (n, lines), take.
+
+        Without a sign, one that takes out what lines at a floor let through is among them.
+        """
+        inputs = [each.inputs for each in self._products.coding.passes(vectors, signed)]
+        if not signed and self._setup.floor > 0:
+            inputs.append(np.zeros_like(vectors))
+        return [self._passes(each) for each in inputs]
 
     def _heights(self) -> list[float]:
         coding = self._products.coding

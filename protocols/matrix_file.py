@@ -7,6 +7,7 @@ its name and the SHA-256 of its numbers, so that a run that goes on refuses anot
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +52,12 @@ class Matrix:
 
 
 def read_matrix(file: object) -> Matrix | None:
-    """Return the matrix in a file; "" is none.
+    """Return the matrix in a file; "" and "none" are none.
 
     Raises:
         ParameterError: if there is no such file, or what it holds is no matrix of finite numbers.
     """
-    if isinstance(file, Matrix) or file == "":
+    if isinstance(file, Matrix) or file in ("", "none"):
         return file if isinstance(file, Matrix) else None
     if not isinstance(file, str):
         raise ParameterError(f"the name of a file is expected, not {file!r}")
@@ -81,11 +82,20 @@ def _numbers(path: Path, suffix: str) -> NDArray[Any]:
             case ".npz":
                 return _from_archive(path)
             case ".csv":
-                return np.loadtxt(path, delimiter=",", ndmin=2, comments="#", encoding="utf-8")
+                return _from_text(path)
             case _:
                 return _from_picture(path)
     except (OSError, ValueError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile) as error:
         raise ParameterError(f"{path}: not a readable {suffix[1:]} file: {error}") from None
+
+
+def _from_text(path: Path) -> NDArray[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a file without numbers, whose shape is refused
+        try:
+            return np.loadtxt(path, delimiter=",", ndmin=2, comments="#", encoding="utf-8")
+        except ValueError as error:
+            raise ValueError(f"lines of numbers with commas between them are expected, no headings: {error}") from None
 
 
 def _from_archive(path: Path) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from labctl.units import Count, Levels, Ohms, Seconds, Volts, YesNo, format_quan
 from protocols.analysis.input_coding import AmplitudeCoding, BitSerialCoding, CodingName, InputCoding, WidthCoding
 from protocols.analysis.weight_mapping import ConductanceRange, MappingName, WeightMapping, mapping_of
 from protocols.array_parameters import PulsedArrayParameters, check_region
+from protocols.array_products import REQUEST_TIME, RUN_MAX, vector_time
 from protocols.auto_values import or_auto
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ CONDUCTION_VOLTAGE = 0.343826
 """V0 (V) of the Ru-azo film's current, I ~ sinh(V / V0) (published compact model, 2026)."""
 SLIGHTLY = 20e-3
 """By how much a floor may lift products above the read voltage (V): far from what moves a cell."""
+HEIGHT_MIN = 1e-3
+"""Lowest voltage of an input of 1 (V): some ten steps of a board's converter."""
+SHARE_MIN = 0.01
+"""Smallest share of a range that weights may take: some hundred levels."""
 SLOT_MIN, SLOT_MAX = 1e-6, 10e-3
 """Slots that a board makes (s) (board specification, section 2, rule 5)."""
 
@@ -50,7 +55,7 @@ class ProductParameters(PulsedArrayParameters):
     `reference` (offset, and one column that carries the baseline)."""
     coding: CodingName = "width"
     """How inputs stand on lines: pulses of their `width`, `amplitude`, or `bit-serial`, a pass a bit."""
-    voltage: Annotated[float | None, or_auto("V", above=0)] = None
+    voltage: Annotated[float | None, or_auto("V", least=HEIGHT_MIN)] = None
     """What stands for an input of 1, above the floor. auto: the read voltage, at which the converter's own errors are
     written into the cells and drop out (products at another one lose 4 to 7 dB); 70 mV with strategy effective."""
     floor: Annotated[float | None, or_auto("V", least=0)] = None
@@ -65,10 +70,10 @@ class ProductParameters(PulsedArrayParameters):
     conduction_voltage: Annotated[Volts, Field(ge=0.05)] = CONDUCTION_VOLTAGE
     """V0 of the cells' current, I ~ sinh(V / V0): amplitude coding bends its voltages by it, and products at another
     voltage than the read's are reckoned by it. 1000 V: ohmic cells."""
-    scale: Annotated[float | None, or_auto("", above=0, most=1)] = None
+    scale: Annotated[float | None, or_auto("", least=SHARE_MIN, most=1)] = None
     """Share of the conductance range that weights take, a margin at both of its ends. auto: 1; 0.93 with strategy
     effective."""
-    headroom: Annotated[float | None, or_auto("", above=0, most=1)] = None
+    headroom: Annotated[float | None, or_auto("", least=SHARE_MIN, most=1)] = None
     """Share of the highest conductance that weights use, a margin for what wires take away. auto: 1; 0.95 with strategy
     effective."""
     whole_levels: YesNo = True
@@ -116,10 +121,12 @@ class ProductParameters(PulsedArrayParameters):
 
     @property
     def conduction_ratio(self) -> float:
-        """Conductance of a cell at the height of an input of 1, as a share of that at the read voltage."""
-        if self.conduction_voltage >= OHMIC or self.height == self.read_voltage:
+        """Conductance of a cell from the floor to the height of an input of 1, as a share of that at the read voltage."""
+        floor = self.floor or 0.0
+        if self.conduction_voltage >= OHMIC or (self.height == self.read_voltage and floor == 0):
             return 1.0
-        at_height = math.sinh(self.height / self.conduction_voltage) / self.height
+        bottom, top = (math.sinh(level / self.conduction_voltage) for level in (floor, floor + self.height))
+        at_height = (top - bottom) / self.height
         return at_height * self.read_voltage / math.sinh(self.read_voltage / self.conduction_voltage)
 
     def mapper(self, levels: LevelScale) -> WeightMapping:
@@ -170,3 +177,19 @@ def check_product_board(able: Capabilities, parameters: ProductParameters) -> No
         )
     if parameters.averages > able.averages_max:
         raise ParameterError(f"--set averages: this board averages {able.averages_max} at most")
+    check_request("averages", parameters.averages, parameters.slot)
+
+
+def check_request(name: str, averages: int, slot: float, vectors: int = 1) -> None:
+    """Refuse products of which not even so many `vectors` fit into one request.
+
+    Raises:
+        ParameterError: names the parameter, `name`, and `slot`.
+    """
+    time, most = vectors * vector_time(averages, slot), RUN_MAX if vectors == 1 else REQUEST_TIME
+    if time > most:
+        what = "one vector takes" if vectors == 1 else f"{vectors} vectors take"
+        raise ParameterError(
+            f"--set {name}, slot: with {averages} slots of {format_quantity(slot, 's')} {what} "
+            f"{format_quantity(time, 's')}; one request may take {format_quantity(most, 's')}"
+        )

@@ -55,6 +55,16 @@ def vectors_in(name: str, matrix: Matrix, inputs: int, signed: bool) -> Array:
     return found
 
 
+def check_signal(name: str, values: Array) -> None:
+    """Refuse numbers that are all 0: what they bring is 0, and a signal-to-noise ratio of it says nothing.
+
+    Raises:
+        ParameterError: names the parameter, `name`.
+    """
+    if not values.any():
+        raise ParameterError(f"--set {name}: all numbers are 0, so there is no signal to tell from noise")
+
+
 def _checked(name: str, matrix: Matrix, shape: tuple[int, int], wanted: str) -> Array:
     if matrix.values.shape != shape:
         found = " x ".join(map(str, matrix.values.shape))

@@ -6,6 +6,7 @@ the last one, so that each tells of its cell when everything is written, what it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -248,7 +249,7 @@ def _records(
     }
     for cell, trace, own in zip(region.cells(), traces, zip(*columns.values(), strict=True), strict=True):
         values: dict[str, Any] = dict(zip(columns, own, strict=True))
-        errors = tuple(trace[: values["bursts"] + 1])
+        errors = tuple(error for error in trace[: values["bursts"] + 1] if not math.isnan(error))
         yield CellProgrammed(cell.row, cell.column, errors=errors, calibration=calibration, **values, **common)
 
 

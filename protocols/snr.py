@@ -15,7 +15,8 @@ from labctl.levels import REFERENCE_VOLTAGE
 from labctl.protocol import Protocol, StepEnd
 from protocols.ledger_measurements import LedgerMeasurements, SnrRecord
 from protocols.product_array import ProductArray
-from protocols.product_parameters import check_product_board, check_products
+from protocols.product_parameters import check_product_board, check_products, check_request
+from protocols.product_vectors import check_signal
 from protocols.snr_figure import figure
 from protocols.snr_plan import AVERAGES, SHARES, SIZES, SnrParameters, SnrPlan, weights_of, with_errors
 from protocols.snr_summary import summarise
@@ -59,7 +60,10 @@ def _check(die: Die, envelope: Envelope, parameters: SnrParameters) -> None:
         raise ParameterError("--set read_voltage: levels, which weights are written to, are defined at 200 mV")
     if min(region.shape) < 4:
         raise ParameterError(f"{region} are too few for a ledger: 4 rows and columns at least are needed")
-    weights_of(p, region.rows, p.mapper(die.scale).outputs(region.columns))
+    check_signal("matrix", weights_of(p, region.rows, p.mapper(die.scale).outputs(region.columns)))
+    # Every vector is read beside a guard, in one request.
+    check_request("averages", p.averages, p.slot, vectors=2)
+    check_request("map_averages", p.map_averages, p.slot, vectors=2)
 
 
 def _steps(parameters: SnrParameters) -> int:

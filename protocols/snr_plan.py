@@ -114,15 +114,15 @@ class SnrPlan:
 
     @property
     def main(self) -> Condition:
-        """The condition that the ledger is of."""
-        return Condition(self.parameters.averages, min(self.targets.shape), 1.0)
+        """The condition that the ledger is of: all rows and columns, whichever are more."""
+        return Condition(self.parameters.averages, max(self.targets.shape), 1.0)
 
     def conditions(self, rows: int, columns: int) -> list[Condition]:
         """Return all conditions; the ledger's is the first."""
-        main, most = self.main, min(rows, columns)
+        main, most = self.main, max(rows, columns)
         found = [main]
         found += [Condition(averages, most) for averages in (QUICK_AVERAGES if self.parameters.quick else AVERAGES)]
-        found += [Condition(main.averages, lines) for lines in SIZES if lines < most]
+        found += [Condition(main.averages, lines) for lines in SIZES if lines < min(rows, columns)]
         found += [
             Condition(main.averages, most, share) for share in (QUICK_SHARES if self.parameters.quick else SHARES)
         ]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl.board_features import Coding, Direction, ProductSetup
+from labctl.errors import EquipmentError
+from protocols.array_products import request_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +66,7 @@ class SuperpositionTest:
     ) -> None:
         self._board = board
         self._lines = die.rows
+        self._size = request_vectors(Direction.ROWS_IN, die, averages, slot)
         self._region = region
         self._voltage = voltage
         self._setup = ProductSetup(Coding.AMPLITUDE, Direction.ROWS_IN, slot, averages)
@@ -72,17 +75,37 @@ class SuperpositionTest:
         self._parts: NDArray[np.bool_] = np.array(parts)
 
     def error(self, floor: float) -> float:
-        """Return by how much sums are off above a `floor` (V), relative to the currents; root mean square."""
+        """Return by how much sums are off above a `floor` (V), relative to the currents; root mean square.
+
+        Raises:
+            EquipmentError: if a reader was saturated or a line held back, or nothing carries a current.
+        """
         some = np.zeros((2, self._region.rows), np.bool_)
         some[0] = True
         patterns = np.concatenate((some, self._parts, ~self._parts))
         inputs = np.zeros((len(patterns), self._lines))
         inputs[:, self._region.row_lines()] = self._voltage * patterns
-        setup = replace(self._setup, floor=floor)
-        current = self._board.multiply(inputs, setup).current[:, self._region.column_lines()]
+        current = self._currents(inputs, replace(self._setup, floor=floor))
         whole, none, first, second = current[0], current[1], current[2 : 2 + SPLITS], current[2 + SPLITS :]
         off: NDArray[np.float64] = first + second - whole - none
-        return math.sqrt(float(np.mean(off**2) / np.mean((whole - none) ** 2)))
+        carried = float(np.mean((whole - none) ** 2))
+        if carried == 0:
+            raise EquipmentError("with all rows driven no column carries a current: there is nothing to find a floor by")
+        return math.sqrt(float(np.mean(off**2)) / carried)
+
+    def _currents(self, inputs: NDArray[np.float64], setup: ProductSetup) -> NDArray[np.float64]:
+        """Return the columns' currents (A), in as few requests as hold the inputs."""
+        columns = self._region.column_lines()
+        found: list[NDArray[np.float64]] = []
+        for first in range(0, len(inputs), self._size):
+            readings = self._board.multiply(inputs[first : first + self._size], setup)
+            if (readings.saturated | readings.in_compliance)[:, columns].any():
+                raise EquipmentError(
+                    "with half of the rows driven, or all, a column saturated its reader or was held back by a limit: no "
+                    "floor is found; lower the voltage, or look for a short with `labctl run screen`"
+                )
+            found.append(readings.current[:, columns])
+        return np.concatenate(found)
 
     def find_floor(self, highest: float) -> Floor:
         """Return a floor, `highest` (V) at most, somewhat above the lowest at which currents add up best."""

@@ -21,7 +21,15 @@ from protocols.array_parameters import QUICK_LINES
 from protocols.matrix_file import MatrixFile
 from protocols.product_array import ProductArray
 from protocols.product_parameters import ProductParameters, check_product_board, check_products
-from protocols.product_vectors import TEST, TRAINING, random_vectors, random_weights, vectors_in, weights_in
+from protocols.product_vectors import (
+    TEST,
+    TRAINING,
+    check_signal,
+    random_vectors,
+    random_weights,
+    vectors_in,
+    weights_in,
+)
 from protocols.staged_writing import StageMemory
 from protocols.vmm_figure import figure
 from protocols.vmm_summary import summarise
@@ -137,8 +145,8 @@ def _vectors(parameters: VmmParameters, rows: int) -> tuple[Array, Array]:
 
 def _check(die: Die, envelope: Envelope, parameters: VmmParameters) -> None:
     region = check_products(die, envelope, parameters)
-    _weights(region, parameters, parameters.mapper(die.scale).outputs(region.columns))
-    _vectors(parameters, region.rows)
+    check_signal("matrix", _weights(region, parameters, parameters.mapper(die.scale).outputs(region.columns)))
+    check_signal("inputs", _vectors(parameters, region.rows)[1])
     if parameters.training == 0 and parameters.figure == "calibrated":
         raise ParameterError(
             "--set training=0: without training vectors nothing is calibrated; add --set figure=raw, or give some"

@@ -27,7 +27,8 @@ class VmmSummary:
 
     Signal-to-noise ratios are those of the test vectors, over all outputs; `snr_sigma_db` is the standard deviation of
     `snr_db`, as the vectors' own errors scatter. `enob` is that of `snr_db`, or of `snr_raw_db` where nothing is
-    calibrated. `worst_output_db` is the calibrated figure of the worst output alone. `gain_spread` is the standard
+    calibrated. `worst_output_db` is the calibrated figure of the worst output alone, of those whose weights are
+    not all 0. `gain_spread` is the standard
     deviation of the columns' gains, `gain_mean` their mean. `passes` are those of one vector, `passes_in_all` those of
     the whole run, training included. `floor` is the level of input lines without a pulse. `written` and
     `bursts_per_cell` tell how programming went, where there was any.
@@ -61,6 +62,8 @@ def summarise(records: Sequence[VectorProduct], parameters: VmmParameters) -> Ou
     ideal, raw = rows(test, "ideal"), rows(test, "raw")
     calibrated = rows(test, "calibrated") if training else None
     fit = fit_columns(rows(training, "expected"), rows(training, "current")) if training else None
+    # A column that a differential mapping leaves over carries no weight: what gain it has tells nothing.
+    gain = None if fit is None else fit.gain[: 2 * ideal.shape[1] if parameters.mapping == "differential" else None]
     snr_raw = snr_db(ideal, raw)
     snr = None if calibrated is None else snr_db(ideal, calibrated)
     written = test[-1].written
@@ -69,15 +72,15 @@ def summarise(records: Sequence[VectorProduct], parameters: VmmParameters) -> Ou
         snr_sigma_db=None if calibrated is None else _sigma_db(ideal, calibrated),
         snr_raw_db=snr_raw,
         enob=effective_bits(snr_raw if snr is None else snr),
-        worst_output_db=None if calibrated is None else min(by_output(ideal, calibrated).tolist()),
+        worst_output_db=None if calibrated is None else worst_output(ideal, calibrated),
         averages=parameters.averages,
         passes=test[-1].passes,
         passes_in_all=sum(record.passes for record in records),
         vectors=len(test),
         training=len(training),
         outputs=ideal.shape[1],
-        gain_mean=None if fit is None else float(fit.gain.mean()),
-        gain_spread=None if fit is None else float(fit.gain.std()),
+        gain_mean=None if gain is None else float(gain.mean()),
+        gain_spread=None if gain is None else float(gain.std()),
         voltage=parameters.height,
         floor=test[-1].floor,
         written=None if np.isnan(written) else written,
@@ -97,9 +100,17 @@ def by_output(ideal: Array, measured: Array) -> Array:
     return np.array([snr_db(one, other) for one, other in zip(ideal.T, measured.T, strict=True)])
 
 
-def _sigma_db(ideal: Array, measured: Array) -> float:
+def worst_output(ideal: Array, measured: Array) -> float | None:
+    """Return the least of the outputs' signal-to-noise ratios (dB); outputs that should be 0 throughout have none."""
+    has_signal = (ideal != 0).any(axis=0)
+    return min(by_output(ideal[:, has_signal], measured[:, has_signal]).tolist(), default=None)
+
+
+def _sigma_db(ideal: Array, measured: Array) -> float | None:
     """Return the standard deviation of a signal-to-noise ratio (dB), from how the vectors' noise powers scatter."""
     powers = np.sum((measured - ideal) ** 2, axis=1)
-    if len(powers) < 2 or powers.mean() == 0:
+    if len(powers) < 2:
+        return None
+    if powers.mean() == 0:
         return 0.0
     return float(10 / np.log(10) * powers.std(ddof=1) / powers.mean() / np.sqrt(len(powers)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 8192
 """Records that are read at once, at most."""
-_BLOCK_BYTES: Final = 16 << 20
+_BLOCK_BYTES: Final = 8 << 20
 """What the values of a block may take, roughly (bytes)."""
 _VALUE_BYTES: Final = 48
 """What one value takes in Python and in a row of values (bytes), roughly."""
@@ -168,8 +168,9 @@ def record_columns(reader: RunReader) -> tuple[Column, ...]:
     for column in found:
         name, kind, unit = cast("tuple[object, object, object]", (column.name, column.type, column.unit))
         is_name = isinstance(name, str) and name.isidentifier() and not iskeyword(name)
+        is_type = isinstance(kind, str) and kind in _TYPES
         is_unit = isinstance(unit, str) and unit.isprintable() and len(unit) <= _UNIT_MAX
-        if not is_name or name in RESERVED or names.count(name) > 1 or kind not in _TYPES or not is_unit:
+        if not is_name or name in RESERVED or names.count(name) > 1 or not (is_type and is_unit):
             raise damaged(file, "their columns")
     return found
 

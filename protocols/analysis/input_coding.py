@@ -146,7 +146,8 @@ class AmplitudeCoding(InputCoding):
     def drive(self, inputs: Array, low: float, high: float) -> Array:
         if self._bend == 0.0:
             return inputs
-        return self.voltage * np.sinh(inputs * self._bend) / math.sinh(self.voltage * self._bend)
+        bottom, top = (math.sinh(level * self._bend) for level in (self._floor, self._floor + self.voltage))
+        return self.voltage * np.sinh(inputs * self._bend) / (top - bottom)
 
 
 class BitSerialCoding(InputCoding):

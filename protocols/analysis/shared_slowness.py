@@ -31,6 +31,10 @@ PLACES = np.concatenate((
 KNOTS = len(PLACES)
 SHAPE_SPREAD = 0.15
 """Relative standard deviation of a knot from the profile's mean, before anything is measured: ours."""
+ROUGHER, ROUGHEST = 3.0, 5.0
+"""Factor by which it grows where moves show a film whose speed changes more along its range; and the most it comes to."""
+UNEXPLAINED, EXPLAINED = 2.0, 2.0
+"""Median miss of moves, in standard deviations, that makes one try that; and by how much it must fall."""
 REACH = 4096.0
 """Distance (levels) over which two knots' deviations lose most of their likeness: ours."""
 NEWTON_STEPS = 30
@@ -105,22 +109,26 @@ class SharedSlowness:
         self._begin_at(guess)
 
     def _begin_at(self, guess: float) -> None:
-        self._guess = guess
+        self._guess, self._shape = guess, SHAPE_SPREAD
         self.profile = np.full(KNOTS, guess)
         """Slowness at the knots, shape (KNOTS,) (s per level)."""
+        self._information = self._prior(SHAPE_SPREAD)
+
+    def _prior(self, shape: float) -> Array:
+        """Return what is known of the knots' logarithms beforehand: the inverse of their covariance."""
         likeness = np.exp(-np.abs(PLACES[:, None] - PLACES) / REACH)
-        covariance = self._spread**2 + SHAPE_SPREAD**2 * likeness
-        self._information: Array = np.asarray(np.linalg.inv(covariance), np.float64)
+        return np.asarray(np.linalg.inv(self._spread**2 + shape**2 * likeness), np.float64)
 
     def memory(self) -> Array:
         """Return all that is known, as one row of floats."""
-        return np.concatenate(([self._guess, float(self.is_learned)], self.profile, self._information.reshape(-1)))
+        known = [self._guess, self._shape, float(self.is_learned)]
+        return np.concatenate((known, self.profile, self._information.reshape(-1)))
 
     def recall(self, memory: Array) -> None:
         """Know what another one knew, to the last bit."""
-        self._guess, self.is_learned = float(memory[0]), bool(memory[1])
-        self.profile = memory[2 : 2 + KNOTS].copy()
-        self._information = memory[2 + KNOTS :].reshape(KNOTS, KNOTS).copy()
+        self._guess, self._shape, self.is_learned = float(memory[0]), float(memory[1]), bool(memory[2])
+        self.profile = memory[3 : 3 + KNOTS].copy()
+        self._information = memory[3 + KNOTS :].reshape(KNOTS, KNOTS).copy()
 
     def at(self, state: Array) -> Array:
         """Return the slowness at states (levels); beyond the ends, that of the end."""
@@ -151,6 +159,27 @@ class SharedSlowness:
 
     def learn(self, moves: Moves) -> None:
         """Take moves into account; those that fit no law of all cells are left out."""
+        before = self.memory()
+        missed = self._take(moves)
+        while missed > UNEXPLAINED and self._shape < ROUGHEST:
+            smoother, after = missed, self.memory()
+            self.recall(before)
+            self._roughen()
+            before, missed = self.memory(), self._take(moves)
+            if missed > smoother / EXPLAINED:
+                self.recall(after)
+                break
+
+    def _roughen(self) -> None:
+        """Hold it for more probable that the profile is uneven; what moves told stays known."""
+        rougher = min(self._shape * ROUGHER, ROUGHEST)
+        change = self._prior(rougher) - self._prior(self._shape)
+        total = self._information @ np.log(self.profile / self._guess)
+        self._information, self._shape = self._information + change, rougher
+        self.profile = self._guess * np.exp(np.linalg.solve(self._information, total))
+
+    def _take(self, moves: Moves) -> float:
+        """Fit moves; return by how many standard deviations the law misses half of them."""
         ratio = np.log(np.maximum(self.time_of(moves.begin, moves.end), 1e-30) / moves.time)
         off = np.abs(ratio - np.median(ratio))
         kept, scatter = off <= OUTLIER * max(float(np.median(off)) * 1.4826, SHAPE_SPREAD), 1.0
@@ -158,9 +187,10 @@ class SharedSlowness:
         for _ in range(FIT_STEPS):
             kept, scatter = self._fit(moves, expected, kept, scatter, before, known)
             if not kept.any():
-                return
+                break
             expected = self.end_of(moves.begin, moves.time, np.sign(moves.end - moves.begin))
-        self.is_learned = True
+        self.is_learned |= bool(kept.any())
+        return float(np.median(np.abs(self._miss(moves)) / np.sqrt(moves.variance)))
 
     def _fit(
         self, moves: Moves, expected: Array, use: Mask, scatter: float, before: Array, known: Array

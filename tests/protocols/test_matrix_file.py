@@ -43,6 +43,7 @@ def test_pictures_are_greys_of_0_to_1(tmp_path: Path, mode: str) -> None:
 
 def test_no_name_is_no_matrix() -> None:
     assert read_matrix("") is None
+    assert read_matrix("none") is None
 
 
 def test_identity_tells_other_numbers_in_the_same_file(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs to export: a protocol that a test offers, with a field of each kind, and run folders as the engine writes them."""
+"""Runs to export: a protocol with a field of each kind, which a test offers, and run folders of it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def ramp_records(count: int) -> list[Ramp]:
     return [
         Ramp(
             1, k % 4, k * 1e-3, nan if k % 2 else -0.25, 70.5, 1e3, 0.1 + 0.2, k % 3 == 0, notes[k % 5],
-            (0.1, 0.2), tuple(1e-6 * n for n in range(k % 4)), (float("inf"), -1e-9, 5e-324), k * 1e-6, "c1" if k < 3 else "c2",
+            (0.1, 0.2), tuple(1e-6 * n for n in range(k % 4)), (float("inf"), -1e-9, 5e-324), k * 1e-6,
+            "c1" if k < 3 else "c2",
         )
         for k in range(count)
     ]  # fmt: skip
@@ -122,8 +123,12 @@ def make_run(tmp_path: Path) -> MakeRun:
     made: list[Path] = []
 
     def make(
-        end: str = "finished", records: int = 5, note: str = "", own: Sequence[Any] | None = None, kind: type[Any] = Ramp
-    ) -> Path:  # fmt: skip
+        end: str = "finished",
+        records: int = 5,
+        note: str = "",
+        own: Sequence[Any] | None = None,
+        kind: type[Any] = Ramp,
+    ) -> Path:
         settings = {"height": "1.1 V"}
         parameters = read_parameters(RampParameters, settings)
         asked = Asked(

@@ -54,9 +54,9 @@ def test_it_says_what_is_what(labctl: Any, ramp: Any, make_run: Any) -> None:
     assert set(dataset.coords) == {"record", "step", "row", "column", "time", "line", "line_2"}
     units = {name: dataset[name].attrs.get("units") for name in dataset.variables}
     assert units == {
-        "record": "1", "step": "1", "row": "1", "column": "1", "conductance": "S", "error": "1", "ratio": "0.1 lg(re 1)",
-        "load": "ohm", "share": "1", "met": None, "note": None, "given": "V", "current": "A", "found": "A", "time": "s",
-        "calibration": None, "line": "1", "line_2": "1",
+        "record": "1", "step": "1", "row": "1", "column": "1", "conductance": "S", "error": "1",
+        "ratio": "0.1 lg(re 1)", "load": "ohm", "share": "1", "met": None, "note": None, "given": "V", "current": "A",
+        "found": "A", "time": "s", "calibration": None, "line": "1", "line_2": "1",
     }  # fmt: skip
     assert dataset["conductance"].attrs["long_name"] == "conductance: Mean of the reads"
     assert dataset["conductance"].attrs["comment"] == "Mean of the reads. They last 1 us each."

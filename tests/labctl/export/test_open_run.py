@@ -52,9 +52,9 @@ def test_records_are_a_sequence(ramp: Any, make_run: Any, monkeypatch: pytest.Mo
 
 def test_without_the_protocol_they_are_like_its(make_run: Any, written: Any) -> None:
     with package.open_run(make_run()) as run:
-        first = run.records[0]
-        assert dataclasses.astuple(first) == dataclasses.astuple(written(1)[0])
-        assert columns(type(first)) == columns(type(written(1)[0]))
+        first, wanted = run.records[0], written(1)[0]
+        assert dataclasses.astuple(first) == dataclasses.astuple(wanted)
+        assert columns(first.__class__) == columns(wanted.__class__)
         assert run.parameters["height"] == 1.1
         assert run.to_xarray()["current"].attrs["units"] == "A"
         with pytest.raises(InputError, match="ramp"):
@@ -63,16 +63,18 @@ def test_without_the_protocol_they_are_like_its(make_run: Any, written: Any) -> 
 
 def test_a_run_under_way_grows(ramp: Any, make_run: Any, written: Any) -> None:
     folder = make_run("running", 2)
-    with closing(RunWriter(folder, {"record": ramp.record}, power_safe=False)) as writer:
-        with package.open_run(folder) as run:
-            records = run.records
-            assert len(records) == 2
-            writer.add(written(3)[2])
-            writer.end_step(9.0)
-            assert len(records) == 3
-            assert records[-1].conductance == 2e-3
-            assert run.to_xarray().sizes["record"] == 3
-            assert run.summary["points"] == 3  # which the run has not said
+    with (
+        closing(RunWriter(folder, {"record": ramp.record}, power_safe=False)) as writer,
+        package.open_run(folder) as run,
+    ):
+        records = run.records
+        assert len(records) == 2
+        writer.add(written(3)[2])
+        writer.end_step(9.0)
+        assert len(records) == 3
+        assert records[-1].conductance == 2e-3
+        assert run.to_xarray().sizes["record"] == 3
+        assert run.summary["points"] == 3  # which the run has not said
 
 
 def test_a_notebook_shows_text_never_markup(ramp: Any, make_run: Any) -> None:
