@@ -23,11 +23,13 @@ class Axis:
         label: what is counted or measured.
         unit: SI symbol, "levels", "dB", or "" where there is none.
         log: whether it is logarithmic; what is not positive is left out then.
+        names: what stands at 0, 1, 2..., where the axis counts kinds of things.
     """
 
     label: str
     unit: str = ""
     log: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,16 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Values of shape (rows, columns) as colours, row 0 on top; `diverging` puts 0 in the middle of the colours."""
+    """Values of shape (rows, columns) as colours, row 0 on top.
+
+    `diverging` puts 0 in the middle of the colours. `names` are those of the values 0, 1, 2..., where they are kinds.
+    """
 
     values: NDArray[np.float64]
     label: str
     unit: str = ""
     diverging: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 SURE = 0.03
-"""Relative standard deviation of a burst's time up to which all cells are pulsed at once."""
+"""Relative standard deviation of a burst's time up to which all cells are pulsed at once, however long it is."""
 SCOUTS = 1 / 64
 """Share of the cells that go ahead while a direction's speed is a guess."""
 SCOUTS_MIN = 8
@@ -256,10 +256,12 @@ class ArrayWriter:
             self._cells["given_up"][pending] = 1.0
             return np.zeros(len(pending)), goal
         doubt = self._filter.doubt(goal)
+        # A move of a level or two comes out well enough however unsure its speed is.
+        unsure = (doubt > SURE) & (doubt * np.abs(error) > self._drive.tolerance)
         for direction in (1.0, -1.0):
             on = sign == direction
             reach = self._filter.reach_of(direction)
-            is_guess = reach < LEVELS or np.count_nonzero(on & (doubt > SURE)) > np.count_nonzero(on) / 2
+            is_guess = reach < LEVELS or np.count_nonzero(on & unsure) > np.count_nonzero(on) / 2
             able = on & has_room(self._filter.state, direction)
             if not able.any() or not is_guess:
                 continue  # single cells that are unsure are on their way of being learned

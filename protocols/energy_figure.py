@@ -37,9 +37,9 @@ def figure(records: Sequence[EnergyReading], parameters: EnergyParameters) -> Fi
 
 def _beside(bench: ProductEnergy, chip: ProductEnergy, each: int) -> Panel:
     """Return the energy of an operation beside digital ones."""
-    places = np.arange(1, len(BASELINES) + 1)
+    places = np.arange(len(BASELINES))
     digital = [one.energy_per_op for one in BASELINES]
-    ends = [1, len(BASELINES)]
+    ends = [-0.5, len(BASELINES) - 0.5]
     lines: tuple[tuple[str, float, Literal["line", "dashed"]], ...] = (
         ("bench, system", bench.system / each, "line"),
         ("bench, array", bench.array / each, "dashed"),
@@ -47,10 +47,9 @@ def _beside(bench: ProductEnergy, chip: ProductEnergy, each: int) -> Panel:
         ("chip, array", chip.array / each, "dashed"),
         ("4.1 TOPS/W", claimed_energy_per_op(), "line"),
     )
-    named = ", ".join(f"{place} {one.name}" for place, one in zip(places.tolist(), BASELINES, strict=True))
     return Panel(
         "Energy of an operation",
-        Axis(named),
+        Axis("", names=tuple(one.name for one in BASELINES)),
         Axis("energy", "J", log=True),
         (
             curve(places, digital, "digital, peak and TDP", "points"),
@@ -62,10 +61,10 @@ def _beside(bench: ProductEnergy, chip: ProductEnergy, each: int) -> Panel:
 def _parts(bench: ProductEnergy, chip: ProductEnergy, each: int) -> Panel:
     """Return what each part takes."""
     names = list(asdict(bench))
-    places = np.arange(1, len(names) + 1)
+    places = np.arange(len(names))
     return Panel(
         "By part",
-        Axis(", ".join(f"{place} {name}" for place, name in zip(places.tolist(), names, strict=True))),
+        Axis("", names=tuple(names)),
         Axis("energy of an operation", "J", log=True),
         tuple(
             curve(places, [part / each for part in asdict(energy).values()], label, "points")

@@ -39,23 +39,15 @@ def _per_event(jumps: list[Jumps]) -> Panel:
     marks: list[Curve] = []
     for aside, after in ((-0.1, "up"), (0.1, "down")):
         own = [one for one in jumps if one.after == after]
-        places = [ways.index((one.scheme, one.place)) + 1 + aside for one in own]
+        places = [ways.index((one.scheme, one.place)) + aside for one in own]
         reach = [one.disturb.at_most - abs(one.disturb.per_event) for one in own]
         marks.append(curve(places, [one.disturb.per_event for one in own], after, "points", error=reach))
     return Panel(
         "Disturb of a pulse, with 99 % bounds",
-        Axis("scheme and place: " + "; ".join(f"{scheme} {places}" for scheme, places in _legend(ways).items())),
+        Axis("", names=tuple(f"{scheme}, {place}" for scheme, place in ways)),
         Axis("per pulse", "levels"),
-        (*marks, curve([1, len(ways)], [0, 0], "", "dashed")),
+        (*marks, curve([-0.5, len(ways) - 0.5], [0, 0], "", "dashed")),
     )
-
-
-def _legend(ways: list[tuple[str, str]]) -> dict[str, str]:
-    """Return which numbers stand for a scheme's places, the first letters of these."""
-    found: dict[str, str] = {}
-    for index, (scheme, place) in enumerate(ways, 1):
-        found[scheme] = f"{found.get(scheme, '')} {index} {place[:3]}".strip()
-    return found
 
 
 def _readings(records: Sequence[NeighbourRead]) -> Panel:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-LEGEND = ", ".join(f"{kind.value} {kind.words}" for kind in Kind)
+KINDS = tuple(kind.words for kind in sorted(Kind))
+"""What the values of a yield map mean, from 0 on."""
 
 
 def figure(records: Sequence[ScreenRead], parameters: ScreenParameters) -> Figure:
@@ -31,7 +32,7 @@ def figure(records: Sequence[ScreenRead], parameters: ScreenParameters) -> Figur
     found, step = cells.found, cells.one_level
     bad = int(np.count_nonzero(found.kind != Kind.GOOD))
     panels = [
-        _map(LEGEND, found.kind.astype(np.float64), "kind", ""),
+        Panel("Yield", Axis("column"), Axis("row"), (Map(found.kind.astype(np.float64), "", names=KINDS),)),
         _map("Conductance before", cells.seen.before, "conductance", "S"),
     ]
     if np.isfinite(found.swing).any():

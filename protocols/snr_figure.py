@@ -48,7 +48,7 @@ def _varied(name: str, found: dict[str, Figures]) -> Panel:
 def _ledger(ledger: Ledger) -> Panel:
     """Return each term as a point at what it alone would leave, in the order of what it takes."""
     names = sorted(ledger.terms, key=lambda name: ledger.terms[name])
-    place = {name: k + 1 for k, name in enumerate(names)}
+    place = {name: k for k, name in enumerate(names)}
     found = [name for name in names if name not in ledger.bounds]
     marks = [curve([place[name] for name in found], [ledger.terms[name] for name in found], "found", "points")]
     if ledger.bounds:
@@ -56,9 +56,9 @@ def _ledger(ledger: Ledger) -> Panel:
         marks.append(
             curve([place[name] for name in bounded], [ledger.terms[name] for name in bounded], "at least", "points")
         )
-    marks.append(curve([1, len(names)], [ledger.total] * 2, "all together", "dashed"))
-    legend = "; ".join(f"{place[name]} {name}" for name in names)
-    return Panel("What each error alone would leave", Axis(legend), Axis("SNR", "dB"), tuple(marks))
+    marks.append(curve([-0.5, len(names) - 0.5], [ledger.total] * 2, "all together", "dashed"))
+    axis = Axis("", names=tuple(names))
+    return Panel("What each error alone would leave", axis, Axis("SNR", "dB"), tuple(marks))
 
 
 SHOWN = 200.0

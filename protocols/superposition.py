@@ -90,7 +90,9 @@ class SuperpositionTest:
         off: NDArray[np.float64] = first + second - whole - none
         carried = float(np.mean((whole - none) ** 2))
         if carried == 0:
-            raise EquipmentError("with all rows driven no column carries a current: there is nothing to find a floor by")
+            raise EquipmentError(
+                "with all rows driven no column carries a current: there is nothing to find a floor by"
+            )
         return math.sqrt(float(np.mean(off**2)) / carried)
 
     def _currents(self, inputs: NDArray[np.float64], setup: ProductSetup) -> NDArray[np.float64]:

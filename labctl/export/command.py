@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from labctl.backend import WallClock
 from labctl.console import print_json, print_lines
-from labctl.errors import InputError, OutputError, UnknownNameError
+from labctl.errors import InputError, InterruptedRunError, OutputError, UnknownNameError
 from labctl.export.csv_table import write_csv, write_sidecar
 from labctl.export.known_records import words_of
 from labctl.export.layout import layout_of
 from labctl.export.missing import require
 from labctl.export.provenance_attributes import provenance
 from labctl.export.record_table import RecordTable
-from labctl.run_names import id_of
+from labctl.run_names import MANIFEST, id_of
 from labctl.run_reader import RunReader, find_run
+from labctl.stop_requests import StopRequests
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -43,6 +44,7 @@ def export_run(data: Path, name: str | None, kind: str | None, out: Path | None,
         InputError: if there is no such run or format, a library is missing, or `out` is there already.
         StoreError: if the run cannot be read.
         OutputError: if the files cannot be written.
+        InterruptedRunError: if a signal ended it.
     """
     kind = _kind(kind, out)
     folder = find_run(data, name)
@@ -51,8 +53,8 @@ def export_run(data: Path, name: str | None, kind: str | None, out: Path | None,
     with closing(RunReader(folder)) as reader:
         file = _place(reader, out, kind)
         files = [file] if kind == NETCDF else [file, file.with_suffix(_SIDECAR)]
-        if out is not None and not force:
-            _refuse_existing(files)
+        if out is not None:
+            _check_existing(files, force)
         records = _write(reader, kind, files)
     if json:
         print_json({"run": str(folder), "format": kind, "records": records, "files": [str(each) for each in files]})
@@ -83,27 +85,40 @@ def _place(reader: RunReader, out: Path | None, kind: str) -> Path:
     return out.absolute()
 
 
-def _refuse_existing(files: list[Path]) -> None:
+def _check_existing(files: list[Path], force: bool) -> None:
+    """Refuse to overwrite a file that nobody gave up, and ever what a run consists of."""
     for file in files:
         with suppress(OSError, ValueError):
-            if file.exists() or file.is_symlink():
+            if not (file.exists() or file.is_symlink()):
+                continue
+            if (file.parent / MANIFEST).exists():
+                raise InputError(f"--out: {file} belongs to a run; choose another name")
+            if not force:
                 raise InputError(f"--out: {file} is there already; choose another name, or overwrite it with --force")
 
 
 def _write(reader: RunReader, kind: str, files: list[Path]) -> int:
-    """Write the files, each whole or not at all; return how many records there are."""
-    origin = provenance(reader, WallClock().utc())
-    table = RecordTable(reader)
-    layout = layout_of(table, words_of(reader))
-    parts = [file.with_name(file.name + _PART) for file in files]
-    with _in_place(files, parts):
-        if kind == NETCDF:
-            from labctl.export.netcdf import write_netcdf
+    """Write the files, each whole or not at all; return how many records there are.
 
-            write_netcdf(parts[0], table, layout, origin)
-        else:
-            write_csv(parts[0], table)
-            write_sidecar(parts[1], table, layout, origin, files[0].name)
+    A signal is heard between two blocks: HDF5 does not survive an exception in the middle of a write.
+    """
+    parts = [file.with_name(file.name + _PART) for file in files]
+    try:
+        with StopRequests() as stop:
+            stop.shield()
+            table = RecordTable(reader, stop.check)
+            layout = layout_of(table, words_of(reader))
+            origin = provenance(reader, WallClock().utc())
+            with _in_place(files, parts):
+                if kind == NETCDF:
+                    from labctl.export.netcdf import write_netcdf
+
+                    write_netcdf(parts[0], table, layout, origin)
+                else:
+                    write_csv(parts[0], table)
+                    write_sidecar(parts[1], table, layout, origin, files[0].name)
+    except InterruptedRunError as stopped:
+        raise InterruptedRunError(stopped.signal_number, "stopped; no file was written") from None
     return table.count
 
 

@@ -17,7 +17,7 @@ from labctl.report.experiment import RECORDS
 from labctl.store import DATABASE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -68,13 +68,15 @@ class RecordTable:
 
     Args:
         reader: of the run.
+        before_block: called before each block is read; what it raises ends the reading.
 
     Raises:
         StoreError: if its records are not as labctl writes them.
     """
 
-    def __init__(self, reader: RunReader) -> None:
+    def __init__(self, reader: RunReader, before_block: Callable[[], object] = bool) -> None:
         self._reader = reader
+        self._before_block = before_block
         self._file = reader.folder / DATABASE
         self.columns = record_columns(reader)
         extent = reader.extent(RECORDS)
@@ -102,6 +104,7 @@ class RecordTable:
             StoreError: if a value is not what its column says.
         """
         for start in range(0, self.count, self.block):
+            self._before_block()
             wanted = min(self.block, self.count - start)
             rows = self._reader.records(RECORDS, start, wanted)
             if len(rows) != wanted or any(len(row) != len(self.columns) + 2 for row in rows):

@@ -48,6 +48,43 @@ class StepAxis(AxisItem):
         self.setLabel(self._label, color=theme.quiet)
 
 
+class SecondsAxis(AxisItem):
+    """A bottom axis in seconds; its prefix follows its range."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__("bottom", maxTickLength=-4)
+        self._label = label
+
+    def apply(self, theme: Theme) -> None:
+        """Take the colours of `theme`."""
+        _colour(self, theme)
+        self.setLabel(self._label, units="s", color=theme.quiet)
+
+
+class LineAxis(AxisItem):
+    """A left axis of whole numbers: lines of the crossbar, steps, or 0 and 1."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__("left", maxTickLength=-4)
+        self.enableAutoSIPrefix(False)
+        self.setWidth(VALUE_WIDTH)
+        self._label = label
+
+    @override
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        spacings = super().tickSpacing(minVal, maxVal, size)
+        return [(spacing, offset) for spacing, offset in spacings[:1] if spacing >= 1] or [(1.0, 0.0)]
+
+    @override
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        return [f"{round(value):,}" for value in values]
+
+    def apply(self, theme: Theme) -> None:
+        """Take the colours of `theme`."""
+        _colour(self, theme)
+        self.setLabel(html.escape(self._label), color=theme.quiet)
+
+
 class ValueAxis(AxisItem):
     """A left axis in `unit`; its prefix follows its range.
 

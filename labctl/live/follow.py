@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from labctl.errors import StoreError, UnitError
 from labctl.live.growing import GrowingColumn
 from labctl.live.pace import Pace
@@ -45,6 +47,13 @@ class Table:
     last: tuple[Any, ...] = ()
     step: GrowingColumn = field(default_factory=GrowingColumn)
     numbers: dict[str, GrowingColumn] = field(default_factory=dict[str, GrowingColumn])
+
+    def show_until(self, step: float | None) -> None:
+        """Show the records of the steps up to `step` only; None: all of them, as they come."""
+        self.step.show_first(None)
+        count = None if step is None else int(np.searchsorted(self.step.values, step, side="right"))
+        for column in (self.step, *self.numbers.values()):
+            column.show_first(count)
 
 
 class Follower:

@@ -22,11 +22,16 @@ class GrowingColumn:
     def __init__(self) -> None:
         self._room = np.empty(_FIRST_ROOM)
         self._size = 0
+        self._shown: int | None = None
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """All numbers, shape (n,): a view, valid until the next `extend`."""
-        return self._room[: self._size]
+        """All numbers that are shown, shape (n,): a view, valid until the next `extend`."""
+        return self._room[: self._size if self._shown is None else min(self._shown, self._size)]
+
+    def show_first(self, count: int | None) -> None:
+        """Show only the first `count` numbers, as they were at some time; None: all of them, as they come."""
+        self._shown = count
 
     def extend(self, values: Sequence[object]) -> None:
         """Append `values`; None, infinities and whatever is no number count as NaN."""
@@ -34,7 +39,7 @@ class GrowingColumn:
         end = self._size + fresh.size
         if end > self._room.size:
             room = np.empty(max(end, 2 * self._room.size))
-            room[: self._size] = self.values
+            room[: self._size] = self._room[: self._size]
             self._room = room
         self._room[self._size : end] = fresh
         self._size = end

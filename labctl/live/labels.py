@@ -122,5 +122,18 @@ def style_sheet(theme: Theme) -> str:
         QProgressBar::chunk {{ border-radius: 2px; }}
         QPushButton {{ color: {theme.tones["running"]}; background: transparent; font-size: 11px;
                        border: 1px solid {theme.line}; border-radius: 4px; padding: 1px 8px; }}
+        QPushButton:checked {{ color: {theme.card}; background: {theme.tones["running"]}; }}
+        QPushButton:disabled {{ color: {theme.quiet}; }}
+        QTabWidget::pane {{ border: none; }}
+        QTabBar {{ background: transparent; }}
+        QTabBar::tab {{ color: {theme.quiet}; background: transparent; font-size: 13px; padding: 4px 12px;
+                        margin-right: 4px; margin-bottom: 8px; border-bottom: 2px solid transparent; }}
+        QTabBar::tab:selected {{ color: {theme.text}; border-bottom-color: {theme.tones["running"]}; }}
+        QTabBar::tab:focus {{ color: {theme.tones["running"]}; }}
+        QComboBox {{ color: {theme.text}; background: {theme.card}; font-size: 13px; min-width: 130px;
+                     border: 1px solid {theme.line}; border-radius: 4px; padding: 1px 8px; }}
+        QComboBox::drop-down {{ border: none; width: 18px; }}
+        QComboBox:focus {{ border-color: {theme.tones["running"]}; }}
+        QComboBox QAbstractItemView {{ color: {theme.text}; background: {theme.card}; }}
         QPushButton:hover, QPushButton:focus {{ border-color: {theme.tones["running"]}; }}
     """

@@ -156,7 +156,7 @@ def _rate(per_second: float) -> str:
 
 def _flat(detail: dict[str, Any]) -> Iterator[tuple[str, object]]:
     for name, value in detail.items():
-        if name in ("error", "units"):
+        if name in ("error", "units", "criteria"):
             continue
         if isinstance(value, dict):
             yield from _flat(cast("dict[str, Any]", value))

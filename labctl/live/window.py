@@ -9,16 +9,17 @@ from PySide6.QtGui import QGuiApplication, QKeySequence, QPalette, QShortcut
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
-from labctl.live.body import Body
 from labctl.live.ending import Ending
 from labctl.live.header import Header
 from labctl.live.labels import style_sheet
+from labctl.live.pages import Pages
 from labctl.live.status import one_line, verdict
 from labctl.live.theme import DARK, LIGHT
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QCloseEvent
 
+    from labctl.live.body import Body
     from labctl.live.follow import Follower
     from labctl.live.theme import Theme
 
@@ -41,12 +42,12 @@ class LiveWindow(QWidget):
         self.resize(1200, 800)
         self._follower = follower
         self._looks, self._stale = 0, False
-        self.header, self.body, self.ending = Header(follower), Body(follower), Ending(follower)
+        self.header, self.pages, self.ending = Header(follower), Pages(follower), Ending(follower)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(12)
         column.addWidget(self.header)
-        column.addWidget(self.body, 1)
+        column.addWidget(self.pages, 1)
         column.addWidget(self.ending)
         self._column = column
         self.timer = QTimer(self)
@@ -55,6 +56,11 @@ class LiveWindow(QWidget):
             QShortcut(key, self).activated.connect(self.close)
         self._theme = _system_theme()
         self._apply_theme()
+
+    @property
+    def body(self) -> Body:
+        """The traces of all records."""
+        return self.pages.body
 
     def start(self) -> None:
         """Follow the run until the window is closed."""
@@ -67,9 +73,9 @@ class LiveWindow(QWidget):
         panels, types = follower.panels, len(follower.tables)
         changed = follower.poll()
         if follower.panels != panels or len(follower.tables) != types:
-            self._replace_body()
+            self._replace_pages()
         if changed:
-            self.body.redraw()
+            self.pages.redraw()
         self._looks += 1
         self._stale = self._stale or changed
         if not changed or self._looks % _WORDS == 1:
@@ -87,8 +93,8 @@ class LiveWindow(QWidget):
             if theme is not self._theme:
                 self._theme = theme
                 self._apply_theme()
-                self.body.redraw()
-                self.body.refresh()
+                self.pages.redraw()
+                self.pages.refresh()
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -98,23 +104,23 @@ class LiveWindow(QWidget):
 
     def _refresh_words(self) -> None:
         if self._stale:
-            self.body.refresh()
+            self.pages.refresh()
             self._stale = False
         self.header.refresh()
         self.ending.refresh()
 
-    def _replace_body(self) -> None:
-        body = Body(self._follower)
-        self._column.replaceWidget(self.body, body)
-        self.body.hide()
-        self.body.deleteLater()
-        self.body = body
-        body.apply(self._theme)
+    def _replace_pages(self) -> None:
+        pages = Pages(self._follower, self.pages.shown)
+        self._column.replaceWidget(self.pages, pages)
+        self.pages.hide()
+        self.pages.deleteLater()
+        self.pages = pages
+        pages.apply(self._theme)
 
     def _apply_theme(self) -> None:
         self.setStyleSheet(style_sheet(self._theme))
         self.header.apply(self._theme)
-        self.body.apply(self._theme)
+        self.pages.apply(self._theme)
 
 
 def _system_theme() -> Theme:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from labctl.escaped import escaped
@@ -66,9 +68,9 @@ class Painter:
                 case Map():
                     self._map(mark, [panel, *like])
         has_map = any(isinstance(mark, Map) for mark in panel.marks)
-        self._finish(has_map)
+        self._finish(panel, has_map)
 
-    def _finish(self, has_map: bool) -> None:
+    def _finish(self, panel: Panel, has_map: bool) -> None:
         axes, x, y = self._axes, self._x, self._y
         axes.set_xlabel(escaped(x.label))
         axes.set_ylabel(escaped(y.label))
@@ -88,6 +90,10 @@ class Painter:
             _log_ticks(axes, y, "y")
         axes.set_xlim(x.low, x.high)
         axes.set_ylim(y.low, y.high)
+        if panel.x.names:
+            names = [escaped(name) for name in panel.x.names]
+            axes.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
+            axes.set_xlim(-0.5, len(names) - 0.5)
 
     def _curve(self, curve: Curve) -> None:
         if self._last is not None and not curve.label and curve.error is None and curve.style in ("line", "dashed"):
@@ -182,23 +188,31 @@ class Painter:
     def _map(self, drawn: Map, panels: Sequence[Panel]) -> None:
         scale = value_scale(panels, drawn)
         rows, columns = drawn.values.shape
+        kinds = len(drawn.names)
         image = self._axes.imshow(
             np.ma.masked_invalid(drawn.values * scale.factor),
-            cmap=DIVERGING if drawn.diverging else COLOURS,
-            vmin=scale.low,
-            vmax=scale.high,
+            cmap=_kinds(kinds) if kinds else DIVERGING if drawn.diverging else COLOURS,
+            vmin=-0.5 if kinds else scale.low,
+            vmax=kinds - 0.5 if kinds else scale.high,
             extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
             interpolation="nearest",
             aspect="equal" if 0.25 <= rows / columns <= 4 else "auto",
         )
         bar = self._axes.figure.colorbar(image, ax=self._axes, shrink=min(1.0, max(0.4, 1.2 * rows / columns)))
         bar.set_label(escaped(scale.label))
+        if kinds:
+            bar.set_ticks(range(kinds), labels=[escaped(name) for name in drawn.names])
 
     def _floored(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the lower edge of an area: on a logarithmic axis what is not positive ends at the axis."""
         if not self._y.log:
             return self._y.apply(values)
         return np.where(values > 0, self._y.apply(values), np.where(np.isnan(values), np.nan, self._y.low))
+
+
+def _kinds(count: int) -> ListedColormap:
+    """Return as many colours, as far apart as they can be."""
+    return ListedColormap(colormaps[COLOURS](np.linspace(0, 1, count)))
 
 
 def _log_ticks(axes: Axes, scale: Scale, side: str) -> None:

@@ -32,17 +32,22 @@ KNOTS = len(PLACES)
 SHAPE_SPREAD = 0.15
 """Relative standard deviation of a knot from the profile's mean, before anything is measured: ours."""
 ROUGHER, ROUGHEST = 3.0, 5.0
-"""Factor by which it grows where moves show a film whose speed changes more along its range; and the most it comes to."""
+"""Factor by which it grows where moves show a film whose speed changes more along its range, and the most it comes
+to."""
 UNEXPLAINED, EXPLAINED = 2.0, 2.0
 """Median miss of moves, in standard deviations, that makes one try that; and by how much it must fall."""
 REACH = 4096.0
 """Distance (levels) over which two knots' deviations lose most of their likeness: ours."""
+OWN_SHARE = 0.15
+"""Share of a deviation's variance that is a knot's own: ours."""
+LIKENESS = (1 - OWN_SHARE) * np.exp(-np.abs(PLACES[:, None] - PLACES) / REACH) + OWN_SHARE * np.eye(KNOTS)
+"""Correlation of the knots' deviations, shape (KNOTS, KNOTS)."""
 NEWTON_STEPS = 30
 """Most steps to the end of a move; a profile of little bend takes three."""
 EXACT = 1e-6
 """How exactly (levels) the end of a move is found."""
 FIT_STEPS = 6
-"""Fits in a row: the first reckons the moves along their ways, each other one along those that the one before expects."""
+"""Fits in a row: the first reckons moves along their ways, each other one along those that the one before expects."""
 STRIDE = 1.0
 """Most that a knot's logarithm changes in one of them."""
 NEAR = 0.25
@@ -116,8 +121,7 @@ class SharedSlowness:
 
     def _prior(self, shape: float) -> Array:
         """Return what is known of the knots' logarithms beforehand: the inverse of their covariance."""
-        likeness = np.exp(-np.abs(PLACES[:, None] - PLACES) / REACH)
-        return np.asarray(np.linalg.inv(self._spread**2 + shape**2 * likeness), np.float64)
+        return np.asarray(np.linalg.inv(self._spread**2 + shape**2 * LIKENESS), np.float64)
 
     def memory(self) -> Array:
         """Return all that is known, as one row of floats."""

@@ -347,8 +347,9 @@ class ArrayFilter:
             fresh: moves of cells whose own speed was not known before.
         """
         miss = miss - np.median(miss)
-        limit = OUTLIER**2 * float(np.median(miss**2 * moved)) / MEDIAN_SQUARE
-        kept = (miss**2 * moved <= limit) & (self.write_noise**2 * moved > reads) & fresh
+        square = miss**2 * moved / (self.write_noise**2 + self.spread[place] ** 2 * moved)
+        limit = OUTLIER**2 * float(np.median(square)) / MEDIAN_SQUARE
+        kept = (square <= limit) & (self.write_noise**2 * moved > reads) & fresh
         if int(kept.sum()) < LEARNABLE:
             return
         way = moved[kept]
@@ -381,7 +382,10 @@ def _line(way: Array, excess: Array, noise: float, spread: float) -> tuple[float
     height = float(np.sum(weight * excess)) / total
     slope = float(np.sum(weight * (way - middle) * excess)) / moment if moment > 0 else 0.0
     # Noise that rises along the range, as it does in the published film, looks like a small spread.
-    if slope * middle < RISING * max(height - slope * middle, NOISE_MIN**2) or slope**2 * moment < 2 * SIGNIFICANT**2:
+    if (
+        slope * float(np.mean(way)) < RISING * max(height - slope * middle, NOISE_MIN**2)
+        or slope**2 * moment < 2 * SIGNIFICANT**2
+    ):
         return max(float(np.mean(excess)), 0.0), 0.0
     if height > slope * middle:
         return height - slope * middle, slope

@@ -106,6 +106,22 @@ def test_currents_add_up_above_the_floor_only() -> None:
         assert test.error(2 * found.voltage) == pytest.approx(test.error(found.voltage), rel=0.3)
 
 
+def test_partings_are_split_over_requests_that_a_board_takes() -> None:
+    with programmed(wires="metal", g_max="20 uS") as (bench, _):
+        whole = SuperpositionTest(bench.board, bench.die, REGION, VOLTAGE, 100e-6, 16).error(0.5e-3)
+        # 28 patterns of 0.41 s: 12 s in all, and a board gives 5 s to a request.
+        parted = SuperpositionTest(bench.board, bench.die, REGION, VOLTAGE, 1e-3, 400).error(0.5e-3)
+        assert parted == pytest.approx(whole, rel=0.5)
+
+
+def test_a_reader_asks_for_no_more_slots_than_a_request_has_time_for() -> None:
+    with programmed(wires="metal", g_max="20 uS") as (bench, _):
+        one = EffectiveReader(bench, REGION, voltage=1e-3, floor=0.0, slot=10e-3, averages=300)
+        for _ in range(3):
+            one.read(np.ones(REGION.shape, np.bool_))  # far noisier than wanted, so slots double
+        assert one.memory()[1] <= 2 * 4.0 / 10e-3
+
+
 def test_ideal_wires_need_no_floor() -> None:
     with programmed() as (bench, _):
         assert SuperpositionTest(bench.board, bench.die, REGION, VOLTAGE, 100e-6, 16).find_floor(0.05).voltage == 0.0

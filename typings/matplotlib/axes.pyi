@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axis import Axis
+from matplotlib.colors import Colormap
 from matplotlib.figure import FigureBase
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class Axes:
         self,
         X: NDArray[np.float64],
         *,
-        cmap: str = ...,
+        cmap: str | Colormap = ...,
         vmin: float = ...,
         vmax: float = ...,
         extent: tuple[float, float, float, float] = ...,
@@ -104,6 +105,15 @@ class Axes:
     def set_xscale(self, value: str) -> None: ...
     def set_yscale(self, value: str) -> None: ...
     def set_xlim(self, left: float, right: float) -> object: ...
+    def set_xticks(
+        self,
+        ticks: Sequence[int],
+        labels: Sequence[str],
+        *,
+        rotation: float = ...,
+        ha: str = ...,
+        rotation_mode: str = ...,
+    ) -> object: ...
     def get_legend_handles_labels(self) -> tuple[Sequence[object], Sequence[str]]: ...
     def set_title(self, label: str, *, loc: str = ..., pad: float = ...) -> object: ...
     def set_xlabel(self, xlabel: str) -> object: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from labctl.export.command import export_run
+from labctl.export.record_table import RecordTable
 
 pytest.importorskip("h5netcdf")
 
@@ -62,6 +64,16 @@ def test_a_file_that_is_there_stays_unless_forced(
     assert (tmp_path / there).read_bytes() != b"mine"
 
 
+@pytest.mark.parametrize("name", ["run.sqlite", "manifest.csv", "manifest.json"])
+def test_what_a_run_consists_of_is_never_overwritten(labctl: Any, ramp: Any, make_run: Any, name: str) -> None:
+    folder = make_run()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = labctl("export", "--out", folder / name, "--force")
+    assert done.code == 2
+    assert "belongs to a run" in done.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -106,6 +118,27 @@ def test_without_the_library_it_says_what_to_install(
     assert done.code == 2
     assert done.err == f'labctl: netCDF needs {module}: pip install "labctl[export]"\n'
     assert labctl("export", "--format", "csv").code == 0
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "csv"])
+def test_ctrl_c_ends_it_between_two_blocks(
+    labctl: Any, ramp: Any, make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    values, asked = RecordTable._values, 0
+
+    def impatient(table: RecordTable, *arguments: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        signal.raise_signal(signal.SIGINT)  # again and again: HDF5 does not survive an exception inside a write
+        return values(table, *arguments)
+
+    monkeypatch.setattr("labctl.export.record_table.BLOCK", 7)
+    monkeypatch.setattr(RecordTable, "_values", impatient)
+    make_run("finished", 40)
+    done = labctl("export", "--format", kind, "--out", tmp_path)
+    assert (done.code, done.out, done.err) == (130, "", "labctl: stopped; no file was written\n")
+    assert asked == 14  # the fields of one block
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
 
 DAMAGES = {

@@ -26,6 +26,8 @@ PANELS = (
     Panel("log", Axis("f", "Hz", log=True), Axis("d", "", log=True), (curve(X, X**2, "a", "line and points"),)),
     Panel("bars", Axis("error", "levels"), Axis("n", log=True), (Bars(np.arange(4.0), np.array([5.0, 0, np.nan])),)),
     Panel("map", Axis("column"), Axis("row"), (Map(RNG.normal(size=(8, 4)), "error", "levels", diverging=True),)),
+    Panel("kinds", Axis("", names=("good", "open")), Axis("n"), (curve([0, 1], [3, 4], "", "points"),)),
+    Panel("yield", Axis("column"), Axis("row"), (Map(np.array([[0.0, 1.0]]), "", names=("good", "open", "short")),)),
     Panel("band", Axis("x"), Axis("y", log=True), (Band(X + 1, X - 1, X + 2, "allowed"), curve(X + 1, X + 1))),
 )
 
@@ -111,6 +113,26 @@ def test_a_line_without_a_name_has_the_colour_of_the_curve_before_it(
     assert fitted[0] > bare[0] + 20
     assert fitted[1] > bare[1] + 20
     assert fitted[2:] == bare[2:]  # of the last curve, and of none
+
+
+def test_the_names_of_kinds_stand_at_the_axis() -> None:
+    def drawn(*names: str) -> bytes:
+        panel = Panel("kinds", Axis("", names=names), Axis("n"), (curve([0, 1], [3, 4], "", "points"),))
+        return render(Figure("one", (panel,)), LIGHT, ("png",))["png"]
+
+    assert drawn("good", "open") != drawn("good", "short")
+
+
+def test_a_kind_has_its_own_colour_whichever_others_there_are() -> None:
+    def seen(values: list[float]) -> np.ndarray:
+        drawn = Map(np.array([values]), "", names=("good", "open", "short"))
+        panel = Panel("yield", Axis("column"), Axis("row"), (drawn,))
+        picture = pixels(render(Figure("one", (panel,)), LIGHT, ("png",))["png"])
+        return picture[picture.shape[0] // 2]
+
+    alone, beside = seen([1.0, 1.0]), seen([1.0, 2.0])
+    middle = alone.shape[0] // 4
+    np.testing.assert_array_equal(alone[middle], beside[middle])
 
 
 def test_text_is_only_text() -> None:

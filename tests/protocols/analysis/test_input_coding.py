@@ -30,6 +30,7 @@ CODINGS = {
     "width": (WidthCoding(VOLTAGE, SLOT), 1e-5),
     "amplitude, ohmic": (AmplitudeCoding(VOLTAGE), 1e-12),
     "amplitude, sinh": (AmplitudeCoding(VOLTAGE, 0.344), 1e-12),
+    "amplitude, sinh, floor": (AmplitudeCoding(VOLTAGE, 0.344, FLOOR), 1e-12),
     "bit-serial": (BitSerialCoding(VOLTAGE, 12), 0.5 / 4095 + 1e-12),
 }
 

@@ -1,0 +1,100 @@
+"""The pages of the window: traces of all records, and what else the records of the run call for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QTabWidget
+
+from labctl.live.body import Body
+from labctl.live.cell_maps import quantities
+from labctl.live.map_page import MapPage
+
+if TYPE_CHECKING:
+    from labctl.live.follow import Follower
+    from labctl.live.theme import Theme
+
+TRACES, MAP = "traces", "map"
+
+
+class Page(Protocol):
+    """What the window asks of a page."""
+
+    def apply(self, theme: Theme) -> None:
+        """Take the colours of `theme`."""
+        ...
+
+    def redraw(self) -> None:
+        """Draw what is read thirty times a second."""
+        ...
+
+    def refresh(self) -> None:
+        """Bring words and figures up to date."""
+        ...
+
+
+class Pages(QTabWidget):
+    """One page is seen, and only that one is drawn.
+
+    Args:
+        follower: of the run, as its record types are known when this is made.
+        shown: the name of the page that is seen first.
+    """
+
+    def __init__(self, follower: Follower, shown: str = "") -> None:
+        super().__init__()
+        self.setDocumentMode(True)
+        self.tabBar().setDrawBase(False)
+        self.body = Body(follower)
+        self.pages: dict[str, Page] = {}
+        self._add(TRACES, self.body)
+        self.map = _map_page(follower)
+        if self.map is not None:
+            self._add(MAP, self.map)
+        if shown in self.pages:
+            self.setCurrentIndex(list(self.pages).index(shown))
+        self.tabBar().setVisible(len(self.pages) > 1)
+        self.currentChanged.connect(self._turned)
+        for place in range(len(self.pages)):
+            QShortcut(QKeySequence(f"Ctrl+{place + 1}"), self).activated.connect(
+                lambda place=place: self.setCurrentIndex(place)
+            )
+
+    @property
+    def shown(self) -> str:
+        """The name of the page that is seen."""
+        return list(self.pages)[self.currentIndex()]
+
+    def show_page(self, name: str) -> None:
+        """Turn to a page."""
+        self.setCurrentIndex(list(self.pages).index(name))
+
+    def apply(self, theme: Theme) -> None:
+        """Take the colours of `theme`."""
+        for page in self.pages.values():
+            page.apply(theme)
+
+    def redraw(self) -> None:
+        """Draw the page that is seen."""
+        self.pages[self.shown].redraw()
+
+    def refresh(self) -> None:
+        """Bring words and figures of the page that is seen up to date."""
+        self.pages[self.shown].refresh()
+
+    def _add(self, name: str, page: Body | MapPage) -> None:
+        self.pages[name] = page
+        self.addTab(page, name)
+
+    def _turned(self) -> None:
+        self.redraw()
+        self.refresh()
+
+
+def _map_page(follower: Follower) -> MapPage | None:
+    """Return the page of the first table whose records name a cell."""
+    for table in follower.tables.values():
+        if len(quantities(table.columns)) > 1:
+            return MapPage(follower, table)
+    return None
