@@ -122,8 +122,12 @@ def plan_again(manifest: Mapping[str, Any], folder: Path, bench: Path | None = N
     again = _checked(
         asked, BackendOptions(seed=asked.seed, die=asked.die, audit=asked.audit, resume=folder, faults=faults)
     )
-    if again.parameters.model_dump(mode="json") != parameters:
-        raise StoreError(f"the parameters of {folder} mean something else in this version of {asked.protocol}")
+    meant = again.parameters.model_dump(mode="json")
+    if meant != parameters:
+        raise StoreError(
+            f"the parameters of {folder} mean something else by now, in this version of {asked.protocol} or as a file "
+            f"changed: {_differences(parameters, meant)}"
+        )
     return again
 
 
@@ -184,3 +188,10 @@ def _check_waits(protocol: Protocol[Parameters, Any], file: BenchFile, backend: 
             f"{protocol.name} waits, and on this bench (served with --speed max) no time passes by itself; serve the "
             "twin with --speed real, or use --backend twin"
         )
+
+
+def _differences(were: object, are: dict[str, object]) -> str:
+    """Return by name what parameters were and what they are."""
+    before = cast("dict[str, object]", were) if isinstance(were, dict) else {}
+    names = sorted(name for name in {*before, *are} if before.get(name) != are.get(name))
+    return "; ".join(f"{name} was {before.get(name)!r} and is {are.get(name)!r}" for name in names)

@@ -105,3 +105,8 @@ def _is_bad(name: str) -> str:
     if not name.isprintable() or not _FORBIDDEN.isdisjoint(name):
         return "it holds characters that no name has on Windows"
     return ""
+
+
+def bad_file_name(name: str) -> str:
+    """Return why no file in a run folder should be called so; "" if one may."""
+    return "it is no name of a file" if name in ("", ".", "..") else _is_bad(name)

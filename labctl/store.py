@@ -22,7 +22,7 @@ from labctl.escaped import escaped
 from labctl.ledger_store import RunLedger
 from labctl.records import Column, columns, values_of
 from labctl.run_cost import Cost
-from labctl.run_names import MANIFEST
+from labctl.run_names import MANIFEST, bad_file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATABASE = "run.sqlite"
+_OWN_FILES = (MANIFEST, "guardian.log")
+"""The run's own files, beside databases."""
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What comes of a damaged database: SQLite's own words of it may be no text."""
 _SCHEMA = (
@@ -79,14 +81,23 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def write_run_file(folder: Path, name: str, content: bytes) -> None:
-    """Write a file that a protocol made beside the records.
+    """Write a file that a protocol made beside the records, whole or not at all.
 
     Raises:
-        StoreError: if the folder cannot be written.
+        StoreError: if the folder cannot be written, or if no file beside the run's own can be called `name`.
     """
+    if (why := bad_file_name(name)) or name.lower().startswith(_OWN_FILES) or ".sqlite" in name.lower():
+        raise StoreError(f"a protocol cannot keep a file as {name!r}: {why or 'it is the name of a file of the run'}")
+    temporary = folder / (name + ".part")
     try:
-        (folder / name).write_bytes(content)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / name)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise StoreError(f"cannot write {folder / name}: {error.strerror or error}") from None
 
 

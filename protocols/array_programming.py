@@ -45,6 +45,8 @@ SCOUTINGS = 8
 """Rounds at most in which they do so."""
 PROBE_SHARE, PROBE_MIN = 0.1, 8.0
 """Of the way to the end of the range that such a move may take, and what is allowed everywhere (levels)."""
+HALF_LEVEL = 0.5
+"""Error (levels) within which a cell that stays undecided is accepted, unless the tolerance is larger."""
 LOOK = 0.5
 """Share of the tolerance within which a cell that is undecided is read again rather than pulsed."""
 LOOKS = 3
@@ -336,17 +338,17 @@ class ArrayWriter:
     def _judge(self, wanted: Mask, is_check: bool) -> None:
         """Accept cells that were read, give up others, and send back what a final read found off."""
         drive, cells = self._drive, self._cells
-        likely = self._probability(drive.tolerance) >= drive.confidence
+        likely, bound = self._probability(drive.tolerance) >= drive.confidence, max(HALF_LEVEL, drive.tolerance)
         if is_check:
-            back = (cells["accepted"] > 0) & (self._probability(0.5) < drive.confidence) & (cells["readable"] > 0)
+            back = (cells["accepted"] > 0) & (self._probability(bound) < drive.confidence) & (cells["readable"] > 0)
             cells["accepted"][back] = 0.0
             cells["looks"][back] = 0.0
             return
-        looked_long = (cells["looks"] >= LOOKS) & (self._probability(0.5) >= drive.confidence)
+        looked_long = (cells["looks"] >= LOOKS) & (self._probability(bound) >= drive.confidence)
         cells["accepted"][wanted & (likely | looked_long) & (cells["readable"] > 0)] = 1.0
         undecided = (cells["looks"] >= LOOKS) & (np.abs(self._error()) <= self._reach())
         lost = (cells["still"] >= STANDSTILL) | (cells["bursts"] >= drive.max_bursts) | undecided
-        enough = self._probability(0.5) >= drive.confidence
+        enough = self._probability(bound) >= drive.confidence
         cells["accepted"][wanted & lost & enough & (cells["readable"] > 0)] = 1.0
         cells["given_up"][lost & (cells["accepted"] == 0)] = 1.0
 

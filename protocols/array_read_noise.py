@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ OUTLIER = 4.0
 """Differences beyond so many standard deviations are telegraph noise or a disturbed cell, no white noise."""
 
 
+MANY = 8
+"""Reads that show whether their halves differ in common."""
 DISTURBED = 0.25
 """Levels by which the second half of reads differs from the first if reads move the cells: more samples would do so
 more."""
@@ -57,14 +60,16 @@ class ArrayReadNoise:
         """Take the differences (levels) of two halves of reads of so many samples in all, at levels; shape (n,)."""
         if not len(level):
             return
+        many = len(level) >= MANY
         shift = float(np.median(difference))
-        single = (difference - shift) ** 2 * samples / 4
+        single = (difference - shift * many) ** 2 * samples / 4
         scatter = float(np.median(np.abs(difference - shift))) * 1.4826
-        self.disturbs |= abs(shift) > max(DISTURBED, 5 * scatter / np.sqrt(len(level)))
-        if self._is_guess:
+        if self._is_guess and many:
             # Devices of another kind may be a hundred times as noisy or quiet: the first reads set the guess.
             self._sum = self._count * max(float(np.median(single)) / 0.455, 1e-6)
             self._is_guess = False
+        # Of few reads, chance may move all in one direction.
+        self.disturbs |= many and abs(shift) > max(DISTURBED, 5 * scatter / math.sqrt(len(level)))
         kept = single <= OUTLIER**2 * np.maximum(self._of_one(level), float(np.median(single)) / 0.455)
         where = np.rint(np.interp(level[kept], self._places, np.arange(BINS))).astype(np.int64)
         self._count += np.bincount(where, minlength=BINS)

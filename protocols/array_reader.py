@@ -10,6 +10,7 @@ import numpy as np
 from typing_extensions import override
 
 from labctl.board_features import Coding, ProductSetup
+from labctl.errors import EnvelopeError
 from labctl.instruments import Cell, Feature, ReadScheme, WriteScheme
 from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from protocols.array_read_noise import ArrayReadNoise
@@ -189,13 +190,32 @@ class CellwiseReader(ArrayReader):
         if not self._multiplies:
             return ReadScheme.GROUND
         forward, reverse = self._all_rows(TEST_VOLTAGE).sum(), -self._all_rows(-TEST_VOLTAGE).sum()
-        return ReadScheme.REVERSE if reverse < RECTIFYING * forward else ReadScheme.GROUND
+        if reverse >= RECTIFYING * forward:
+            return ReadScheme.GROUND
+        try:
+            self._all_rows(-REFERENCE_VOLTAGE)  # measures what blocking cells let through: without it, reads are off
+        except EnvelopeError:
+            return ReadScheme.GROUND
+        return ReadScheme.REVERSE
 
     def _all_rows(self, voltage: float) -> Array:
         """Return the columns' currents (A) with all rows of the die at one voltage, shape (columns,)."""
         setup = ProductSetup(Coding.AMPLITUDE, slot=LEAK_SLOT, averages=LEAK_AVERAGES)
-        readings = self._board.multiply(np.full((1, self._die.rows), voltage), setup)
+        vectors = np.full((1, self._die.rows), voltage)
+        try:
+            readings = self._board.multiply(vectors, setup)
+        except EnvelopeError:
+            # Cells that nobody has read yet count as fully conducting: on a large die that is too much for a line.
+            self._look_at_die()
+            readings = self._board.multiply(vectors, setup)
         return readings.current[0]
+
+    def _look_at_die(self) -> None:
+        """Read every cell of the die once, so that what its lines carry is known."""
+        self._board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
+        every = [Cell(row, column) for row in range(self._die.rows) for column in range(self._die.columns)]
+        read_list(self._board, every, REFERENCE_VOLTAGE, 1)
+        self._board.set_scheme(WriteScheme.THIRD, self._scheme or ReadScheme.GROUND)
 
     def _currents(self, rows: Indices, columns: Indices, samples: int) -> tuple[Array, Array, Mask]:
         """Return the own currents (A) of cells of the die, how the halves of the reads differ, and which ones count."""

@@ -121,7 +121,7 @@ class ProductParameters(PulsedArrayParameters):
 
     @property
     def conduction_ratio(self) -> float:
-        """Conductance of a cell from the floor to the height of an input of 1, as a share of that at the read voltage."""
+        """Conductance of a cell between floor and height of an input of 1, as a share of that at the read voltage."""
         floor = self.floor or 0.0
         if self.conduction_voltage >= OHMIC or (self.height == self.read_voltage and floor == 0):
             return 1.0

@@ -88,7 +88,8 @@ class SuperpositionTest:
         current = self._currents(inputs, replace(self._setup, floor=floor))
         whole, none, first, second = current[0], current[1], current[2 : 2 + SPLITS], current[2 + SPLITS :]
         off: NDArray[np.float64] = first + second - whole - none
-        carried = float(np.mean((whole - none) ** 2))
+        rise: NDArray[np.float64] = whole - none
+        carried = float(np.mean(rise**2))
         if carried == 0:
             raise EquipmentError(
                 "with all rows driven no column carries a current: there is nothing to find a floor by"
@@ -103,8 +104,8 @@ class SuperpositionTest:
             readings = self._board.multiply(inputs[first : first + self._size], setup)
             if (readings.saturated | readings.in_compliance)[:, columns].any():
                 raise EquipmentError(
-                    "with half of the rows driven, or all, a column saturated its reader or was held back by a limit: no "
-                    "floor is found; lower the voltage, or look for a short with `labctl run screen`"
+                    "with half of the rows driven, or all, a column saturated its reader or was held back by a limit: "
+                    "no floor is found; lower the voltage, or look for a short with `labctl run screen`"
                 )
             found.append(readings.current[:, columns])
         return np.concatenate(found)

@@ -192,10 +192,14 @@ class _Run:
         self._training, self._test = _vectors(parameters, region.rows)
 
     def program(self, touched: frozenset[Cell]) -> Iterator[StepEnd]:
+        before = None
         for _ in self._array.program(touched):
-            if self._array.written is not None:
-                self._written = float(self._array.written.written.mean())
-                self._bursts = float(self._array.written.bursts.mean())
+            written = self._array.written
+            if written is not None and written is not before:
+                # A stage is over; strategy effective has two, and both wear the cells.
+                self._written = float(written.written.mean())
+                self._bursts = float(np.nan_to_num(self._bursts)) + float(written.bursts.mean())
+                before = written
             yield self._end()
 
     def train(self) -> Iterator[VectorProduct | StepEnd]:

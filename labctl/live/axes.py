@@ -44,7 +44,7 @@ class StepAxis(AxisItem):
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
-        _colour(self, theme)
+        colour_axis(self, theme)
         self.setLabel(self._label, color=theme.quiet)
 
 
@@ -57,7 +57,7 @@ class SecondsAxis(AxisItem):
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
-        _colour(self, theme)
+        colour_axis(self, theme)
         self.setLabel(self._label, units="s", color=theme.quiet)
 
 
@@ -81,7 +81,7 @@ class LineAxis(AxisItem):
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
-        _colour(self, theme)
+        colour_axis(self, theme)
         self.setLabel(html.escape(self._label), color=theme.quiet)
 
 
@@ -108,7 +108,7 @@ class ValueAxis(AxisItem):
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
-        _colour(self, theme)
+        colour_axis(self, theme)
         self.setTickPen(theme.line)
         # The grid is part of this axis and lies behind what is drawn; the plot had put the axis in front.
         self.setZValue(-1)
@@ -118,7 +118,8 @@ class ValueAxis(AxisItem):
             self.setLabel(f"{self._label} ({self._unit})" if self._unit else self._label, color=theme.quiet)
 
 
-def _colour(axis: AxisItem, theme: Theme) -> None:
+def colour_axis(axis: AxisItem, theme: Theme) -> None:
+    """Give an axis the colours of `theme`."""
     font = QFont()
     font.setPixelSize(11)
     axis.setStyle(tickFont=font)

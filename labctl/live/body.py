@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from labctl.live.cards import Card, HistogramCard, RecordCard, TraceCard
+from labctl.live.copying import csv_text, headed
 
 if TYPE_CHECKING:
     from labctl.live.follow import Follower
@@ -58,6 +59,16 @@ class Body(QWidget):
             card.redraw()
         plotted = [field for panel in self._follower.panels for field in panel.fields]
         self.record.show_record(self._follower.newest, plotted)
+
+    def csv(self) -> str:
+        """Return the fields of the first plot's records, as many as are shown, as CSV."""
+        if not self._follower.panels:
+            return ""
+        table = self._follower.tables[self._follower.panels[0].record_type]
+        units = {column.name: column.unit for column in table.columns}
+        fields = {field: table.numbers[field].values.tolist() for field in table.numbers}
+        headers = ["step", *(headed(field, units[field]) for field in fields)]
+        return csv_text(headers, zip(table.step.values.tolist(), *fields.values(), strict=True))
 
     def _add_panel(self, row: int) -> None:
         follower, panel = self._follower, self._follower.panels[row]

@@ -35,7 +35,9 @@ class Card(QFrame):
         self.head = QHBoxLayout()
         self.head.setSpacing(6)
         self.heading = label(heading, "heading")
-        self.heading.setVisible(bool(heading))
+        # What is told to be seen before it has a place opens a window of its own for a moment, which takes the keys.
+        if not heading:
+            self.heading.hide()
         self.head.addWidget(self.heading)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(12, 9, 8, 6)

@@ -74,6 +74,7 @@ class Follower:
         newest: the table that grew last.
         failure: why the store could not be read at the last look.
         pace: how fast steps come in.
+        now: the time in s.
 
     Raises:
         StoreError: if `folder` is not a run folder.
@@ -93,7 +94,7 @@ class Follower:
         self.newest: Table | None = None
         self.failure: StoreError | None = None
         self.pace = Pace()
-        self._now = now
+        self.now = now
         self._reader: RunReader | None = None
         self._readable_at = now()
         self._unreadable = 0.0
@@ -138,7 +139,7 @@ class Follower:
 
     def poll(self) -> bool:
         """Read what is new; return whether there are new records or other plots."""
-        now = self._now()
+        now = self.now()
         try:
             changed = self._read()
         except StoreError as error:

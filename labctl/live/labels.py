@@ -33,10 +33,15 @@ def set_text(shown: QLabel, text: str) -> None:
 
 
 class Rows(QWidget):
-    """Captions and their values, one line each; what does not fit is cut off, and never makes the window higher."""
+    """Captions and their values, one line each; what does not fit is cut off, and never makes the window higher.
 
-    def __init__(self) -> None:
+    Args:
+        width: in pixels up to which a value is shown.
+    """
+
+    def __init__(self, width: int = _ROW) -> None:
         super().__init__()
+        self._width = width
         self._shown: list[tuple[QLabel, QLabel]] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 4, 0)
@@ -59,7 +64,7 @@ class Rows(QWidget):
             figure = figures[place] if place < len(figures) else None
             set_text(caption, figure.caption if figure else "")
             text = figure.value if figure else ""
-            set_text(value, value.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _ROW))
+            set_text(value, value.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, self._width))
 
 
 class Figures(QWidget):
@@ -124,6 +129,9 @@ def style_sheet(theme: Theme) -> str:
                        border: 1px solid {theme.line}; border-radius: 4px; padding: 1px 8px; }}
         QPushButton:checked {{ color: {theme.card}; background: {theme.tones["running"]}; }}
         QPushButton:disabled {{ color: {theme.quiet}; }}
+        QSlider::groove:horizontal {{ background: {theme.line}; height: 4px; border-radius: 2px; }}
+        QSlider::handle:horizontal {{ background: {theme.tones["running"]}; width: 14px; margin: -5px 0;
+                                      border-radius: 7px; }}
         QTabWidget::pane {{ border: none; }}
         QTabBar {{ background: transparent; }}
         QTabBar::tab {{ color: {theme.quiet}; background: transparent; font-size: 13px; padding: 4px 12px;

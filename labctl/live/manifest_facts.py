@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from labctl.levels import LevelScale
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def entry(manifest: Mapping[str, Any], *names: str) -> object:
     """Return an entry of a table, or of a table in a table, of the manifest; None where there is none."""
-    found: object = dict(manifest)
+    inner: object = manifest
     for name in names:
-        if not isinstance(found, dict):
-            return None
-        found = cast("dict[str, Any]", found).get(name)
-    return found
+        inner = cast("dict[str, Any]", inner).get(name) if isinstance(inner, Mapping) else None
+    return inner
 
 
 def die_shape(manifest: Mapping[str, Any]) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from labctl.live.cell_card import CellCard
 from labctl.live.cell_history import MOST_CELLS
 from labctl.live.cell_maps import CellMaps, Statistics, colour_span, quantities, statistics
 from labctl.live.colour_bar import ColourBar
+from labctl.live.copying import csv_text, headed
 from labctl.live.labels import Rows, label, set_text
 from labctl.live.manifest_facts import die_shape
 from labctl.live.map_view import MapView, Region
@@ -85,6 +86,13 @@ class MapPage(QWidget):
         set_text(self._statistics.heading, f"{words(self.quantity.name)}, {where}")
         self._rows.show_figures(self._figures(found))
         self.cells.refresh()
+
+    def csv(self) -> str:
+        """Return the map as CSV: row, column and the value of each cell that has one."""
+        values = self.maps.values(self.quantity)
+        rows, columns = np.nonzero(self.maps.newest >= 0)
+        headers = ["row", "column", headed(self.quantity.name, self.quantity.unit)]
+        return csv_text(headers, zip(rows.tolist(), columns.tolist(), values[rows, columns].tolist(), strict=True))
 
     def _lay_out(self) -> None:
         chart = Card("")

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QTabWidget
 
+from labctl.live.bench_page import BenchPage
 from labctl.live.body import Body
 from labctl.live.cell_maps import quantities
+from labctl.live.copying import copy_picture, copy_text
+from labctl.live.figure_page import FigurePage
 from labctl.live.map_page import MapPage
 
 if TYPE_CHECKING:
     from labctl.live.follow import Follower
     from labctl.live.theme import Theme
 
-TRACES, MAP = "traces", "map"
+TRACES, MAP, FIGURE, BENCH = "traces", "map", "figure", "bench"
 
 
 class Page(Protocol):
@@ -31,6 +34,10 @@ class Page(Protocol):
 
     def refresh(self) -> None:
         """Bring words and figures up to date."""
+        ...
+
+    def csv(self) -> str:
+        """Return the numbers that are shown as CSV."""
         ...
 
 
@@ -52,6 +59,11 @@ class Pages(QTabWidget):
         self.map = _map_page(follower)
         if self.map is not None:
             self._add(MAP, self.map)
+        self.figure = FigurePage(follower) if follower.manifest else None
+        if self.figure is not None and self.figure.source.can_draw:
+            self._add(FIGURE, self.figure)
+        if follower.manifest.get("instruments"):
+            self._add(BENCH, BenchPage(follower))
         if shown in self.pages:
             self.setCurrentIndex(list(self.pages).index(shown))
         self.tabBar().setVisible(len(self.pages) > 1)
@@ -83,7 +95,20 @@ class Pages(QTabWidget):
         """Bring words and figures of the page that is seen up to date."""
         self.pages[self.shown].refresh()
 
-    def _add(self, name: str, page: Body | MapPage) -> None:
+    def close_sources(self) -> None:
+        """Wait for what is made beside the window."""
+        if self.figure is not None:
+            self.figure.source.close()
+
+    def copy_picture(self) -> None:
+        """Put a picture of the page that is seen on the clipboard."""
+        copy_picture(self.currentWidget())
+
+    def copy_csv(self) -> None:
+        """Put the numbers of the page that is seen on the clipboard."""
+        copy_text(self.pages[self.shown].csv())
+
+    def _add(self, name: str, page: Body | MapPage | FigurePage | BenchPage) -> None:
         self.pages[name] = page
         self.addTab(page, name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QImage
 from PySide6.QtWidgets import QWidget
 
@@ -30,6 +30,7 @@ def save_picture(window: QWidget, size: tuple[int, int], file: Path) -> None:
         layout = part.layout()
         if layout is not None:
             layout.invalidate()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
     image = QImage(*size, QImage.Format.Format_RGB32)
     image.fill(Qt.GlobalColor.white)
     window.render(image)

@@ -72,7 +72,11 @@ def progress(follower: Follower) -> list[Figure]:
     if verdict(follower).tone == "running" and pace:
         figures.append(Figure("rate as seen here", _rate(pace)))
         if total and total > follower.steps:
-            figures.append(Figure("time left", f"about {duration((total - follower.steps) / pace)}"))
+            left = total - follower.steps
+            figures.append(Figure("time left", f"about {duration(left / pace)}"))
+            if follower.bench_time > 0 and follower.steps:
+                bench = left * follower.bench_time / follower.steps
+                figures.append(Figure("bench time left", f"about {duration(bench)}"))
     return figures
 
 

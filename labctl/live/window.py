@@ -9,10 +9,12 @@ from PySide6.QtGui import QGuiApplication, QKeySequence, QPalette, QShortcut
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
+from labctl.live.controls import Controls
 from labctl.live.ending import Ending
 from labctl.live.header import Header
 from labctl.live.labels import style_sheet
 from labctl.live.pages import Pages
+from labctl.live.replay import Replay
 from labctl.live.status import one_line, verdict
 from labctl.live.theme import DARK, LIGHT
 
@@ -27,6 +29,8 @@ FRAME = 33
 """Time in ms between two looks at a run that goes on: about 30 a second."""
 _WORDS = 3
 """Only every so many looks words and figures are brought up to date: about ten times a second."""
+ENDS = ("finished", "stopped", "failed")
+"""States from which a run goes on only if somebody resumes it."""
 REST = 1000
 """Time in ms between two looks at a run that has ended; it may yet be resumed."""
 
@@ -46,14 +50,21 @@ class LiveWindow(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(12)
+        self.controls, self.replay = Controls(follower), Replay(follower)
+        self.pages.setCornerWidget(self.controls)
+        self.replay.moved.connect(self._look_back)
         column.addWidget(self.header)
         column.addWidget(self.pages, 1)
+        column.addWidget(self.replay)
         column.addWidget(self.ending)
         self._column = column
         self.timer = QTimer(self)
         self.timer.timeout.connect(self.refresh)
         for key in (QKeySequence.StandardKey.Close, QKeySequence.StandardKey.Quit):
             QShortcut(key, self).activated.connect(self.close)
+        QShortcut(QKeySequence("Ctrl+C"), self).activated.connect(lambda: self.pages.copy_picture())
+        QShortcut(QKeySequence("Ctrl+Shift+C"), self).activated.connect(lambda: self.pages.copy_csv())
+        QShortcut(QKeySequence("T"), self).activated.connect(self.turn_theme)
         self._theme = _system_theme()
         self._apply_theme()
 
@@ -85,6 +96,13 @@ class LiveWindow(QWidget):
         if self.timer.interval() != pause:
             self.timer.setInterval(pause)
 
+    def turn_theme(self) -> None:
+        """Show dark what is light, and light what is dark, until the system changes its own."""
+        self._theme = LIGHT if self._theme is DARK else DARK
+        self._apply_theme()
+        self.pages.redraw()
+        self.pages.refresh()
+
     @override
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -99,6 +117,8 @@ class LiveWindow(QWidget):
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
         self.timer.stop()
+        self.replay.stop()
+        self.pages.close_sources()
         self._follower.close()
         super().closeEvent(event)
 
@@ -107,15 +127,29 @@ class LiveWindow(QWidget):
             self.pages.refresh()
             self._stale = False
         self.header.refresh()
+        self.controls.refresh()
+        self.replay.refresh(self._has_ended())
         self.ending.refresh()
+
+    def _has_ended(self) -> bool:
+        return verdict(self._follower).tone in ("good", "bad") or self._follower.state.state in ENDS
+
+    def _look_back(self) -> None:
+        self.pages.redraw()
+        self.pages.refresh()
 
     def _replace_pages(self) -> None:
         pages = Pages(self._follower, self.pages.shown)
+        pages.setCornerWidget(self.controls)
         self._column.replaceWidget(self.pages, pages)
+        self.pages.close_sources()
         self.pages.hide()
+        # Out of the window at once: keys that two pages hear are heard by neither.
+        self.pages.setParent(None)
         self.pages.deleteLater()
         self.pages = pages
         pages.apply(self._theme)
+        pages.tabBar().setFocus()
 
     def _apply_theme(self) -> None:
         self.setStyleSheet(style_sheet(self._theme))

@@ -82,6 +82,14 @@ def test_the_energy_of_products_is_the_twins(coding: str, twin: dict[str, str]) 
     assert summary.closure < 0.002
 
 
+def test_the_pass_that_takes_out_a_floor_is_counted() -> None:
+    settings = {"floor": "10 mV", "voltage": "100 mV", "signed": "no", "vectors": "4"}
+    records, parameters, truth = on_a_full_die(settings, {})
+    summary = PROTOCOL.summarise(records, parameters).summary
+    assert (summary.passes_per_product, summary.passes) == (2, 8)
+    assert summary.array_energy * 4 == pytest.approx(truth["product"], rel=0.005)
+
+
 def test_lines_between_products_and_several_averages_are_counted() -> None:
     settings = {"floor": "20 mV", "voltage": "100 mV", "averages": "3", "slot": "20 us", "vectors": "4"}
     records, parameters, truth = on_a_full_die(settings, {})

@@ -66,10 +66,10 @@ def test_identity_tells_other_numbers_in_the_same_file(tmp_path: Path) -> None:
         ("m.png", b"no picture", "not a readable png file"),
         ("m.csv", b"1,2\n3", "not a readable csv file"),
         ("m.csv", b"1,nan", "row 0, column 1 is nan"),
+        ("m.csv", b"a,b\n1,2", "no headings"),
         ("m.csv", b"", "two dimensions|not a readable"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:loadtxt")
 def test_what_is_no_matrix_is_refused_by_name(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ParameterError, match=words):

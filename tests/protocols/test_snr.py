@@ -12,6 +12,7 @@ import pytest
 from labctl.backend import BackendOptions
 from labctl.bench import Bench
 from labctl.bench_file import load_bench
+from labctl.board_features import Coding, ProductReadings, ProductSetup
 from labctl.engine import RunResult, Watcher, resume, run
 from labctl.errors import InputError, LinkError
 from labctl.ledgered import LedgeredProbeBoard
@@ -225,6 +226,7 @@ def test_it_goes_on_after_a_break_as_if_there_had_been_none(tmp_path: Path, monk
         ({"rows": "3"}, "too few"),
         ({"workload": "fourier", "rows": "32"}, "not square"),
         ({"voltage": "0.3 V"}, "voltage"),
+        ({"slot": "10 ms"}, "map_averages"),  # a guard and a vector of 256 slots are no request
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(
@@ -233,6 +235,31 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(
     with pytest.raises(InputError, match=words):
         carry_out(tmp_path, 1, None, **settings)
     assert not list(tmp_path.iterdir())
+
+
+def test_above_a_floor_every_pass_is_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_out: list[int] = []
+    multiply = LedgeredProbeBoard.multiply
+
+    def counted(board: LedgeredProbeBoard, inputs: Array, setup: ProductSetup) -> ProductReadings:
+        if setup.coding is Coding.WIDTH and setup.floor > 0:
+            put_out.append(len(inputs))
+        return multiply(board, inputs, setup)
+
+    monkeypatch.setattr(LedgeredProbeBoard, "multiply", counted)
+    settings = {"quick": "yes", "rows": "8", "columns": "8", "floor": "1 mV"}
+    records = records_of(carry_out(tmp_path, 1, None, **settings).folder)
+    floored = [one for one in records if one.current and one.kind not in ("sweep", "reverse", "bare")]
+    # A request of vectors has a guard beside them, which is no product.
+    guards = sum(put_out) - len(floored)
+    assert 0 < guards < len(put_out)
+    assert {one.drive[0] > 0 for one in floored} == {True}
+
+
+def test_all_rows_take_part_where_there_are_more_than_columns(tmp_path: Path) -> None:
+    result = carry_out(tmp_path, 1, None, quick="yes", rows="12", columns="6")
+    test = [one for one in records_of(result.folder) if one.kind == "test" and one.given]
+    assert all(any(one.given[row] != 0 for one in test if one.part == 0) for row in range(12))
 
 
 def test_a_run_that_broke_off_has_a_figure_and_a_summary(corner: Measured) -> None:

@@ -11,11 +11,14 @@ import pytest
 
 from labctl.backend import BackendOptions
 from labctl.engine import RunResult, Watcher, resume, run
-from labctl.errors import InputError, InterruptedRunError
+from labctl.errors import InputError, InterruptedRunError, StoreError
+from labctl.instruments import Capabilities, Feature
 from labctl.plan import RunRequest
+from labctl.protocol import read_parameters
 from labctl.run_reader import RunReader
 from protocols.analysis.product_errors import snr_db
-from protocols.vmm import VectorProduct
+from protocols.product_parameters import check_product_board
+from protocols.vmm import VectorProduct, VmmParameters
 
 
 def carry_out(data: Path, seed: int = 1, twin: dict[str, str] | None = None, **settings: str) -> RunResult:
@@ -70,7 +73,7 @@ def test_figures_are_those_of_the_records(tmp_path: Path) -> None:
 def test_every_mapping_and_coding_multiplies(
     tmp_path: Path, settings: dict[str, str], passes: int, least: float
 ) -> None:
-    summary = carry_out(tmp_path, quick="yes", **settings).summary
+    summary = carry_out(tmp_path, 1, None, quick="yes", **settings).summary
     assert summary.passes == passes
     assert summary.snr_db >= least
 
@@ -117,7 +120,20 @@ def test_calibrated_figures_rest_on_training_vectors_alone(tmp_path: Path) -> No
 
 def test_a_floor_is_reckoned_with_where_nothing_is_calibrated(tmp_path: Path) -> None:
     settings = {"voltage": "0.18 V", "floor": "20 mV", "quick": "yes"}
-    assert carry_out(tmp_path, **settings).summary.snr_raw_db > 60
+    assert carry_out(tmp_path, 1, None, **settings).summary.snr_raw_db > 60
+
+
+def test_bursts_of_both_stages_count(tmp_path: Path) -> None:
+    settings = {"rows": "4", "columns": "4", "vectors": "4", "training": "8"}
+    first = carry_out(tmp_path, 1, None, **settings).summary
+    both = carry_out(tmp_path, 1, None, **settings, strategy="effective", voltage="0.07 V").summary
+    assert both.bursts_per_cell > first.bursts_per_cell + 0.5
+
+
+def test_a_board_without_products_is_refused() -> None:
+    able = Capabilities(64, 64, -5, 5, 0.5, 1e-4, 1e-5, 20e-9, 10e-3, 1_000_000, 4096, Feature.SMU_PORT)
+    with pytest.raises(InputError, match="lack MULTIPLY"):
+        check_product_board(able, read_parameters(VmmParameters, {}))
 
 
 def test_outputs_without_weights_do_not_count_as_the_worst(tmp_path: Path) -> None:
@@ -147,7 +163,7 @@ def test_a_matrix_that_changed_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises((KeyboardInterrupt, InterruptedRunError)):
         run(request, Stop())
     np.save(file, -np.eye(16))
-    with pytest.raises(InputError, match="w.npy"):
+    with pytest.raises(StoreError, match=r"matrix was .*w\.npy.* and is .*w\.npy"):
         resume(next((tmp_path / "runs").iterdir()), Watcher())
 
 
@@ -162,7 +178,7 @@ def test_weights_and_vectors_come_from_files(tmp_path: Path) -> None:
     np.save(tmp_path / "w.npy", weights)
     np.savetxt(tmp_path / "x.csv", vectors, delimiter=",")
     files = {"matrix": str(tmp_path / "w.npy"), "inputs": str(tmp_path / "x.csv")}
-    result = carry_out(tmp_path / "runs", quick="yes", rows="16", columns="16", **files)
+    result = carry_out(tmp_path / "runs", 1, None, quick="yes", rows="16", columns="16", **files)
     test = [record for record in records_of(result.folder) if record.role == "test"]
     np.testing.assert_allclose([one.ideal for one in test], vectors @ weights, atol=1e-12)
     assert result.summary.snr_db > 70
@@ -209,7 +225,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(
     tmp_path: Path, settings: dict[str, str], words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        carry_out(tmp_path, **settings)
+        carry_out(tmp_path, 1, None, **settings)
     assert not list(tmp_path.iterdir())
 
 
@@ -234,7 +250,7 @@ def test_a_matrix_that_cannot_be_programmed_is_refused(tmp_path: Path, numbers: 
 def test_zeros_have_no_signal(tmp_path: Path, name: str) -> None:
     np.save(tmp_path / "zeros.npy", np.zeros((64, 64)))
     with pytest.raises(InputError, match=f"{name}: all numbers are 0"):
-        carry_out(tmp_path / "runs", **{name: str(tmp_path / "zeros.npy")})
+        carry_out(tmp_path / "runs", 1, None, **{name: str(tmp_path / "zeros.npy")})
     assert not (tmp_path / "runs").exists()
 
 

@@ -286,12 +286,12 @@ def test_a_zoomed_plot_keeps_still_until_it_is_told_to_follow(
     add_levels(writer, [0.1] * 3000)
     window.refresh()
     assert first.box.viewRange()[0] == zoomed
-    buttons = [button for button in window.findChildren(QPushButton) if not button.isHidden()]
+    buttons = [button for button in window.body.findChildren(QPushButton) if not button.isHidden()]
     assert len(buttons) == 2
     buttons[0].click()
     assert first.box.viewRange()[0][1] > 6000
     assert second.box.viewRange()[0] == pytest.approx(first.box.viewRange()[0])
-    assert all(button.isHidden() for button in window.findChildren(QPushButton))
+    assert all(button.isHidden() for button in window.body.findChildren(QPushButton))
 
 
 def test_light_and_dark_follow_the_system(

@@ -30,7 +30,6 @@ CODINGS = {
     "width": (WidthCoding(VOLTAGE, SLOT), 1e-5),
     "amplitude, ohmic": (AmplitudeCoding(VOLTAGE), 1e-12),
     "amplitude, sinh": (AmplitudeCoding(VOLTAGE, 0.344), 1e-12),
-    "amplitude, sinh, floor": (AmplitudeCoding(VOLTAGE, 0.344, FLOOR), 1e-12),
     "bit-serial": (BitSerialCoding(VOLTAGE, 12), 0.5 / 4095 + 1e-12),
 }
 
@@ -44,7 +43,10 @@ def test_passes_amount_to_the_vectors(name: str, seed: int, signed: bool) -> Non
     np.testing.assert_allclose(put_through(coding, vectors, signed), VOLTAGE * vectors, atol=VOLTAGE * error)
 
 
-@pytest.mark.parametrize("coding", [WidthCoding(VOLTAGE, SLOT), AmplitudeCoding(VOLTAGE, floor=3e-3)])
+@pytest.mark.parametrize(
+    "coding",
+    [WidthCoding(VOLTAGE, SLOT), AmplitudeCoding(VOLTAGE, floor=3e-3), AmplitudeCoding(VOLTAGE, 0.344, floor=3e-3)],
+)
 def test_a_floor_drops_out_of_two_passes(coding: InputCoding) -> None:
     vectors = np.random.default_rng(1).uniform(-1, 1, (4, 6))
     np.testing.assert_allclose(put_through(coding, vectors, True, floor=3e-3), VOLTAGE * vectors, atol=2e-6)

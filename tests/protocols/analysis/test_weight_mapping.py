@@ -47,7 +47,9 @@ def test_a_scale_leaves_a_margin_at_both_ends() -> None:
     assert (span.middle - span.amplitude, span.middle + span.amplitude) == pytest.approx((0.05, 0.95))
 
 
-@pytest.mark.parametrize(("name", "columns", "outputs"), [("offset", 7, 7), ("differential", 7, 3), ("reference", 7, 6)])
+@pytest.mark.parametrize(
+    ("name", "columns", "outputs"), [("offset", 7, 7), ("differential", 7, 3), ("reference", 7, 6)]
+)
 def test_each_mapping_has_its_number_of_outputs(name: MappingName, columns: int, outputs: int) -> None:
     assert mapping_of(name, ConductanceRange(0.0, 1.0)).outputs(columns) == outputs
 

@@ -1,0 +1,120 @@
+"""The protocol's own figure, made again as records come in: beside the window, at a bounded share of the time."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labctl.errors import StoreError
+from labctl.live.status import one_line
+from labctl.report.experiment import RECORDS, Experiment, find_experiment
+from labctl.run_reader import RunReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from labctl.figure import Figure
+
+SHORTEST = 1.0
+"""Time in s from one figure to the next, at least."""
+SHARE = 0.2
+"""Part of the time that may go into making figures."""
+MOST_RECORDS = 100_000
+"""Records up to which a figure is made while one looks: a protocol gets all of them, and each costs memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A figure, or why there is none.
+
+    Args:
+        figure: of the records; None if there is none.
+        remark: why.
+        records: how many it was made of.
+    """
+
+    figure: Figure | None = None
+    remark: str = ""
+    records: int = 0
+
+
+class FigureSource:
+    """Makes the figures of one run in a thread, which reads the store by itself.
+
+    Args:
+        folder: of the run.
+        manifest: of the run.
+        now: the time in s, from any start.
+    """
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], now: Callable[[], float]) -> None:
+        self._folder = folder
+        found = find_experiment(manifest)
+        self._experiment = found if isinstance(found, Experiment) else None
+        missing = found if isinstance(found, str) else ""
+        if self._experiment is not None and self._experiment.protocol.figure is None:
+            missing = f"{self._experiment.protocol.name} has no figure"
+        self.made = Made(remark=missing)
+        self.can_draw = not missing
+        self._now = now
+        self._due = now()
+        self._asked: int | None = None
+        self._thread: threading.Thread | None = None
+        self._result: tuple[int, float, Made] | None = None
+
+    def ask(self, records: int) -> bool:
+        """Ask for the figure of the first `records`; return whether `made` has changed since the last time."""
+        changed = self._take()
+        wanted = self.can_draw and records > 0 and records != self._asked
+        if wanted and self._thread is None and self._now() >= self._due:
+            self._asked = records
+            self._thread = threading.Thread(target=self._work, args=(records,), name="figure", daemon=True)
+            self._thread.start()
+        return changed
+
+    def finish(self, records: int) -> None:
+        """Wait for the figure of the first `records`, as for a picture."""
+        self.close()
+        self._take()
+        self._due = self._now()
+        self.ask(records)
+        self.close()
+        self._take()
+
+    def close(self) -> None:
+        """Wait for the figure that is being made."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _take(self) -> bool:
+        if self._result is None:
+            return False
+        _, took, self.made = self._result
+        self._result, self._thread = None, None
+        self._due = self._now() + max(SHORTEST - took, took / SHARE - took)
+        return True
+
+    def _work(self, records: int) -> None:
+        begin = self._now()
+        made = self._make(records)
+        self._result = records, self._now() - begin, made
+
+    def _make(self, count: int) -> Made:
+        experiment = self._experiment
+        if experiment is None or experiment.protocol.figure is None:
+            return self.made
+        if count > MOST_RECORDS:
+            return Made(self.made.figure, f"of the first {self.made.records:,} records; `labctl report` draws all")
+        try:
+            with closing(RunReader(self._folder)) as reader:
+                records = reader.typed(RECORDS, experiment.protocol.record, limit=count)
+            figure = experiment.protocol.figure(records, experiment.parameters) if records else None
+        except StoreError as error:
+            return Made(self.made.figure, one_line(str(error)), self.made.records)
+        except Exception as error:  # noqa: BLE001 (a plug-in may raise anything; the window goes on)
+            said = f"{type(error).__name__}: {error}"
+            return Made(self.made.figure, one_line(f"{experiment.protocol.name} cannot draw this: {said}"))
+        return Made(figure, "", len(records))

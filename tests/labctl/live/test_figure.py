@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication, QLabel
+
+from labctl.figure import Axis, Band, Bars, Figure, Map, Panel, curve, histogram
+from labctl.live import figure_source
+from labctl.live.figure_page import FigurePage
+from labctl.live.figure_source import SHARE, FigureSource
+from labctl.live.follow import Follower
+from labctl.live.panel_card import PanelCard
+from labctl.live.panel_marks import legend_text
+from labctl.live.scale_axis import ScaleAxis, ends, placed
+from labctl.live.theme import DARK, LIGHT
+from labctl.report.scales import scale_of
+from protocols.write_verify import LevelWritten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from labctl.store import RunWriter
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def folder(new_run: Callable[..., Path]) -> Path:
+    return new_run(protocol="write-verify", asked={"protocol": "write-verify", "settings": {"levels": "50"}})
+
+
+@pytest.fixture
+def writer(folder: Path, open_writer: Callable[..., RunWriter]) -> RunWriter:
+    return open_writer(folder, {"record": LevelWritten})
+
+
+def add(writer: RunWriter, count: int) -> None:
+    for _ in range(count):
+        level = writer.steps
+        conductance = 1e-6 * level
+        writer.add(
+            LevelWritten(
+                row=0,
+                column=0,
+                level=level,
+                target=conductance,
+                conductance=conductance,
+                estimate=conductance,
+                error=0.1,
+                sigma=0.1,
+                written=True,
+                bursts=2,
+                pulses=3,
+                reads=4,
+                samples=64,
+                pulse_time=1e-6,
+                time=0.01 * level,
+                boot=1,
+                delivered=3 * level,
+            )
+        )
+        writer.end_step(0.01 * (level + 1))
+
+
+@pytest.fixture
+def page(qapp: QApplication, folder: Path, writer: RunWriter) -> Iterator[FigurePage]:
+    add(writer, 40)
+    follower = Follower(folder, Clock().now)
+    follower.poll()
+    made = FigurePage(follower)
+    made.apply(LIGHT)
+    yield made
+    made.source.close()
+    follower.close()
+    made.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def test_the_figure_of_the_protocol_is_drawn(page: FigurePage) -> None:
+    page.finish()
+    figure = page.source.made.figure
+    assert figure is not None
+    assert [card.panel for card in page.cards] == list(figure.panels)
+    assert "write-verify: 40 levels" in {shown.text()[:23] for shown in page.findChildren(QLabel)}
+    page.apply(DARK)
+    assert page.grab().toImage().width() > 100
+
+
+def test_it_is_made_again_as_records_come(page: FigurePage, writer: RunWriter) -> None:
+    page.finish()
+    add(writer, 10)
+    page._follower.poll()  # pyright: ignore[reportPrivateUsage]
+    page.finish()
+    assert page.source.made.records == 50
+
+
+def test_making_figures_takes_no_more_than_a_fifth_of_the_time(
+    folder: Path, writer: RunWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(writer, 3)
+    clock = Clock()
+    follower = Follower(folder, clock.now)
+    follower.poll()
+    source = FigureSource(folder, follower.manifest, clock.now)
+    make = source._make  # pyright: ignore[reportPrivateUsage]
+
+    def slow(count: int) -> figure_source.Made:
+        clock.time += 2.0
+        return make(count)
+
+    monkeypatch.setattr(source, "_make", slow)
+    source.ask(1)
+    source.close()
+    assert source.ask(2)
+    busy_until = 2.0 / SHARE
+    for clock.time, count in ((busy_until - 0.1, 1), (busy_until, 2)):
+        source.ask(2)
+        source.close()
+        source.ask(2)
+        assert source.made.records == count
+    follower.close()
+
+
+def test_a_protocol_that_is_not_here_has_no_page(new_run: Callable[..., Path]) -> None:
+    folder = new_run(protocol="nobody-has-this")
+    source = FigureSource(folder, {"protocol": "nobody-has-this"}, Clock().now)
+    assert not source.can_draw
+    assert "nobody-has-this" in source.made.remark
+
+
+def test_a_protocol_that_fails_is_told_and_the_window_goes_on(
+    page: FigurePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> Figure:
+        raise ZeroDivisionError("of\nits own")
+
+    experiment = page.source._experiment  # pyright: ignore[reportPrivateUsage]
+    assert experiment is not None
+    broken = dataclasses.replace(experiment.protocol, figure=fail)
+    monkeypatch.setattr(page.source, "_experiment", dataclasses.replace(experiment, protocol=broken))
+    page.finish()
+    assert page.source.made.figure is None
+    assert "ZeroDivisionError: of its own" in page.source.made.remark
+
+
+@pytest.fixture
+def card(qapp: QApplication) -> Iterator[PanelCard]:
+    made = PanelCard()
+    made.apply(LIGHT)
+    made.resize(500, 400)
+    yield made
+    made.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+X = np.linspace(1e-6, 1e-3, 50)
+PANELS = {
+    "every curve": Panel(
+        "curves",
+        Axis("time", "s"),
+        Axis("current", "A"),
+        (
+            curve(X, X**2, "line", error=X / 10),
+            curve(X, 2 * X**2),
+            curve(X, X, "points", "points"),
+            curve(X, np.where(X < 1e-4, np.nan, X), "both", "line and points"),
+            curve(X, X / 2, "limit", "dashed"),
+            Band(X, X / 3, X, "between"),
+        ),
+    ),
+    "many points": Panel("cloud", Axis("x"), Axis("y"), (curve(np.sin(np.arange(9e3)), np.arange(9e3), "", "points"),)),
+    "log": Panel("log", Axis("time", "s", log=True), Axis("counts", log=True), (Bars(X, np.arange(49.0), "bars"),)),
+    "map": Panel("map", Axis("column"), Axis("row"), (Map(np.array([[-1e-6, np.nan], [0, 2e-6]]), "g", "S", True),)),
+    "empty": Panel("nothing", Axis("x"), Axis("y"), (histogram(np.empty(0)), curve([], []))),
+    "none": Panel("nothing", Axis("x", log=True), Axis("y"), ()),
+}
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_every_mark_is_drawn_light_and_dark(card: PanelCard, name: str) -> None:
+    for theme in (LIGHT, DARK, LIGHT):
+        card.apply(theme)
+        card.show_panel(PANELS[name])
+        picture = card.grab().toImage()
+        ground = picture.pixel(2, picture.height() // 2)
+        assert any(picture.pixel(x, y) != ground for x in range(100, 400, 3) for y in range(60, 300, 3))
+
+
+def test_axes_have_the_prefixes_of_the_report(card: PanelCard) -> None:
+    card.show_panel(PANELS["every curve"])
+    below, beside = card.plot.axes
+    assert ">time (ms)" in below.labelString()
+    assert ">current (mA)" in beside.labelString()
+
+
+def test_a_logarithmic_axis_has_decades(qapp: QApplication) -> None:
+    axis = ScaleAxis("left")
+    scale = scale_of(Axis("time", "s", log=True), (curve(X, X),), "x")
+    axis.take(scale, LIGHT)
+    ((_, places),) = axis.tickValues(*ends(scale), 300.0)
+    assert axis.tickStrings(places, 1.0, 1.0) == ["1 µs", "10 µs", "100 µs", "1 ms"]
+    assert np.isnan(placed(scale, np.array([0.0, 1.0]))).tolist() == [True, False]
+
+
+def test_the_legend_says_what_it_leaves_out() -> None:
+    assert legend_text([("", str(place)) for place in range(7)], 5)[-1] == ("", "and 3 more")
+
+
+def test_parts_that_do_not_fit_are_refused(card: PanelCard) -> None:
+    with pytest.raises(ValueError, match="make no picture"):
+        card.show_panel(Panel("", Axis("x"), Axis("y"), (curve([1.0, 2.0], [1.0]),)))
