@@ -251,7 +251,7 @@ def live_command(
     if screenshot is not None:
         live_app.screenshot(folder, screenshot)
     else:
-        raise typer.Exit(live_app.show(folder))
+        raise typer.Exit(live_app.show(folder, data if run is None else None))
 
 
 _BUILT_IN = frozenset(str(known.name) for known in (*app.registered_commands, *app.registered_groups))

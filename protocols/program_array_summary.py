@@ -28,7 +28,8 @@ class ProgramArraySummary:
 
     `within_half_level` and `error_rms` count in the estimates' own uncertainty and `reader_error`: they are what the
     true errors are expected to show if the reader is no worse than that. What an uncalibrated reader, or wires that
-    drop a part of the read voltage, hide from it is in neither. `error_max` is the largest estimated error,
+    drop a part of the read voltage, hide from it is in neither: `wires_reckoned` says whether anything was done about
+    wires, and where it is false the figures are those of the reads. `error_max` is the largest estimated error,
     `error_median` the median of their magnitudes. `given_up` counts cells that are not written, of which `at_rail`
     ended where pulses no longer move them and `unreadable` gave no measurement.
     """
@@ -49,9 +50,10 @@ class ProgramArraySummary:
     at_rail: int
     unreadable: int
     rounds: int
+    wires_reckoned: bool
 
 
-def summarise(records: Sequence[CellProgrammed], parameters: ProgramArrayParameters) -> Outcome:  # noqa: ARG001
+def summarise(records: Sequence[CellProgrammed], parameters: ProgramArrayParameters) -> Outcome:
     """Count what the records show."""
     count = len(records)
     if count == 0:
@@ -76,6 +78,7 @@ def summarise(records: Sequence[CellProgrammed], parameters: ProgramArrayParamet
         at_rail=sum(record.at_rail for record in records),
         unreadable=sum(not record.readable for record in records),
         rounds=max(record.rounds for record in records),
+        wires_reckoned=parameters.strategy != "none",
     )
     return judge(
         summary,

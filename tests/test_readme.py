@@ -83,6 +83,37 @@ def test_the_figures_are_those_of_the_run(
     assert summary["samples_per_level"] <= 64
 
 
+ARRAY = re.findall(
+    r"^\| `(labctl run [^`]*)` \| `([a-z_]+)`(, in truth)? \| at (least|most) ([0-9.]+) \|$", README, re.MULTILINE
+)
+
+
+def test_the_table_of_the_array_is_found() -> None:
+    assert len(ARRAY) == 6
+
+
+@pytest.mark.parametrize(("command", "figure", "in_truth", "side", "bound"), ARRAY, ids=[row[0] for row in ARRAY])
+def test_the_figures_of_the_array_are_those_of_the_runs(
+    command: str,
+    figure: str,
+    in_truth: str,
+    side: str,
+    bound: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer: dict[str, Any] = {}
+    for line in [command, "labctl audit"] if in_truth else [command]:
+        with pytest.raises(SystemExit) as ended:
+            main([*shlex.split(line)[1:], "--json"])
+        assert ended.value.code == 0
+        answer = json.loads(capsys.readouterr().out)
+    found = answer["truth" if in_truth else "summary"][figure]
+    assert found >= float(bound) if side == "least" else found <= float(bound)
+
+
 def test_every_command_of_the_table_exists(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])

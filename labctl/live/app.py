@@ -18,13 +18,14 @@ PICTURE = (1200, 800)
 """Width and height of a picture in pixels."""
 
 
-def show(folder: Path) -> int:
+def show(folder: Path, newest_in: Path | None = None) -> int:
     """Follow a run folder in a window until the window is closed; takes the process it is called in.
 
     Ctrl-C closes the window, too, and so do a polite kill and a closed terminal. The run is only read.
 
     Args:
         folder: the run folder; the run may be starting, running or over.
+        newest_in: where runs are kept, if a newer one is to be shown once this one is over.
 
     Returns:
         The exit code of the process.
@@ -37,12 +38,14 @@ def show(folder: Path) -> int:
     require_qt()
     require_display()
     app = application()
+    from labctl.live.newest import Newest
     from labctl.live.window import LiveWindow
 
     window = LiveWindow(follower)
+    newest = None if newest_in is None else Newest(newest_in, window)
 
     def close(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        window.close()
+        (newest.window if newest else window).close()
 
     # Qt's loop is C: Python sees the signal at the window's next look at the run.
     former = {number: signal.signal(number, close) for number in heard()}

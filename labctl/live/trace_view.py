@@ -51,6 +51,7 @@ class TraceView(PlotWidget):
         self._span: Span | None = None
         self._spanned = 0
         self._total: int | None = None
+        self._drawn = 0.0
         self.by_hand = False
         plot = self.getPlotItem()
         plot.hideButtons()
@@ -62,6 +63,11 @@ class TraceView(PlotWidget):
         self._band = None if self._tolerance is None else ToleranceBand(plot, self._tolerance)
         self.errors = ErrorDots(plot) if panel.is_error else None
         self.lines = [] if panel.is_error else [Line(plot, *place) for place in self._places()]
+
+    @property
+    def drawn(self) -> float:
+        """The step of the last record that has been drawn; 0 before the first."""
+        return self._drawn
 
     @property
     def span(self) -> Span:
@@ -87,6 +93,7 @@ class TraceView(PlotWidget):
             self._reach_out()
         steps = self._table.step.values
         visible = self._visible(steps)
+        self._drawn = float(steps[-1]) if steps.size else 0.0
         for field, line in zip(self._panel.fields, self.lines, strict=False):
             line.draw(steps[visible], self._values(field)[visible])
         if self.errors:

@@ -19,6 +19,9 @@ from labctl.live.status import one_line, verdict
 from labctl.live.theme import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from PySide6.QtGui import QCloseEvent
 
     from labctl.live.body import Body
@@ -62,16 +65,31 @@ class LiveWindow(QWidget):
         self.timer.timeout.connect(self.refresh)
         for key in (QKeySequence.StandardKey.Close, QKeySequence.StandardKey.Quit):
             QShortcut(key, self).activated.connect(self.close)
-        QShortcut(QKeySequence("Ctrl+C"), self).activated.connect(lambda: self.pages.copy_picture())
-        QShortcut(QKeySequence("Ctrl+Shift+C"), self).activated.connect(lambda: self.pages.copy_csv())
+        QShortcut(QKeySequence("Ctrl+C"), self).activated.connect(self._copy_picture)
+        QShortcut(QKeySequence("Ctrl+Shift+C"), self).activated.connect(self._copy_csv)
         QShortcut(QKeySequence("T"), self).activated.connect(self.turn_theme)
-        self._theme = _system_theme()
+        self._system: Theme = _system_theme()
+        self._theme = self._system
         self._apply_theme()
 
     @property
     def body(self) -> Body:
         """The traces of all records."""
         return self.pages.body
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self._follower.folder
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The clock of the window."""
+        return self._follower.now
+
+    def has_ended(self) -> bool:
+        """Return whether the run goes on only if somebody resumes it."""
+        return verdict(self._follower).tone in ("good", "bad") or self._follower.state.state in ENDS
 
     def start(self) -> None:
         """Follow the run until the window is closed."""
@@ -108,8 +126,8 @@ class LiveWindow(QWidget):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ThemeChange):
             theme = _system_theme()
-            if theme is not self._theme:
-                self._theme = theme
+            if theme is not self._system:
+                self._system = self._theme = theme
                 self._apply_theme()
                 self.pages.redraw()
                 self.pages.refresh()
@@ -128,11 +146,14 @@ class LiveWindow(QWidget):
             self._stale = False
         self.header.refresh()
         self.controls.refresh()
-        self.replay.refresh(self._has_ended())
+        self.replay.refresh(self.has_ended())
         self.ending.refresh()
 
-    def _has_ended(self) -> bool:
-        return verdict(self._follower).tone in ("good", "bad") or self._follower.state.state in ENDS
+    def _copy_picture(self) -> None:
+        self.pages.copy_picture()
+
+    def _copy_csv(self) -> None:
+        self.pages.copy_csv()
 
     def _look_back(self) -> None:
         self.pages.redraw()

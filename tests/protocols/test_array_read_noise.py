@@ -28,16 +28,16 @@ def test_a_quiet_film_is_not_taken_for_one_that_reads_disturb(count: int) -> Non
 
 @pytest.mark.parametrize("count", [1, 2, 3, 16])
 def test_few_cells_tell_their_noise_too(count: int) -> None:
-    found = []
+    found: list[float] = []
     for seed in range(30):
         rng, noise = np.random.default_rng(seed), ArrayReadNoise(TOP)
         for _ in range(200):
             noise.learn(np.full(count, 8000.0), halves(rng, count), SAMPLES)
         assert not noise.disturbs
-        found.append(noise.variance(np.array([8000.0]), SAMPLES)[0])
+        found.append(float(noise.variance(np.array([8000.0]), SAMPLES)[0]))
     expected = NOISE**2 * (1 / SAMPLES + 1 / 64)
     assert np.mean(found) == pytest.approx(expected, rel=0.15)
-    assert min(found) > expected / 2
+    assert np.min(found) > expected / 2
 
 
 @pytest.mark.parametrize(("count", "shift"), [(8, 1.0), (16, 0.5), (64, 0.4)])

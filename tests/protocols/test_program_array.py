@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,9 @@ def test_a_random_array_is_written_as_the_issue_demands(tmp_path: Path) -> None:
 def test_wires_of_a_known_resistance_are_reckoned_out(tmp_path: Path) -> None:
     twin = {"wires": "metal", "g_max": "20 uS"}
     region = {"rows": "8", "columns": "8", "row": "50", "column": "50"}
-    plain = in_truth(carry_out(tmp_path / "none", 1, twin, **region))
+    believed = carry_out(tmp_path / "none", 1, twin, **region)
+    assert not believed.summary.wires_reckoned
+    plain = in_truth(believed)
     told = {"strategy": "per-cell", "segment_resistance": "0.5 ohm"}
     known = in_truth(carry_out(tmp_path / "known", 1, twin, **region, **told))
     assert plain.within_half_level < 0.2
@@ -120,6 +124,18 @@ def test_a_single_cell_is_written_and_never_taken_for_one_that_reads_disturb(tmp
         result = carry_out(tmp_path, 0, {"device": device}, **one)
         assert result.summary.given_up == 0
         assert in_truth(result).error_max < 0.5
+
+
+def test_cells_that_nobody_has_read_do_not_keep_it_from_a_die_with_a_low_line_current(tmp_path: Path) -> None:
+    packaged = resources.files("labctl").joinpath("benches/default.toml").read_text("utf-8")
+    bench = tmp_path / "bench.toml"
+    bench.write_text(re.sub(r'line_current = ".*"', 'line_current = "50 mA"', packaged), "utf-8")
+    options = BackendOptions(seed=1, audit=True)
+    place = {"row": "10", "column": "50", "rows": "4", "columns": "5"}
+    request = RunRequest("program-array", place, bench=bench, backend="twin", options=options, data=tmp_path / "runs")
+    result = run(request, Watcher())
+    assert result.summary.given_up == 0
+    assert in_truth(result).error_max < 0.6
 
 
 def test_a_wide_tolerance_accepts_cells_within_it(tmp_path: Path) -> None:

@@ -10,16 +10,20 @@ import pytest
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from shiboken6 import isValid
 from typing_extensions import override
 
 from labctl.holder_note import Holder
 from labctl.live.bench_page import BenchPage
 from labctl.live.follow import Follower
+from labctl.live.newest import Newest
 from labctl.live.pace import Pace
 from labctl.live.window import LiveWindow
 from labctl.locks import locked
 from labctl.run_lock import run_lock_name
+from labctl.run_names import run_name
 from labctl.steering import Steering, Wish
+from labctl.store import make_run_folder, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
     from labctl.store import RunWriter
 
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 INSTRUMENTS = {"smu": {"vendor": "KEITHLEY", "model": "2450", "serial": "<b>7</b>", "firmware": "1.7"}}
 BENCH = {
     "instruments": {"smu": {"driver": "keithley-2450", "address": "TCPIP0::1"}},
@@ -69,8 +73,9 @@ def window(qapp: QApplication, folder: Path, writer: RunWriter) -> Iterator[Live
     QTest.qWaitForWindowActive(made)
     look(made)
     yield made
-    made.close()
-    made.deleteLater()
+    if isValid(made):
+        made.close()
+        made.deleteLater()
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
@@ -235,3 +240,26 @@ def test_no_part_of_the_window_is_ever_a_window_of_its_own(qapp: QApplication, f
     window.close()
     window.deleteLater()
     assert shown.names == ["LiveWindow"]
+
+
+def test_the_newest_run_is_gone_on_to_when_this_one_is_over(
+    window: LiveWindow, folder: Path, writer: RunWriter, qapp: QApplication
+) -> None:
+    newest = Newest(folder.parent, window)
+    newer = make_run_folder(folder.parent, run_name("write-verify", NOW))
+    newest.look()
+    assert newest.window is window
+    writer.set_state(NOW, "finished", {"passed": True})
+    look(window)
+    newest.look()
+    assert newest.window is window
+    write_manifest(newer, {})
+    newest.look()
+    assert newest.window is not window
+    assert newest.window.folder == newer
+    assert newest.window.isVisible()
+    newest.look()
+    newest.window.close()
+    newest.look()
+    newest.window.deleteLater()
+    newest.deleteLater()
