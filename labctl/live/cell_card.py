@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QPushButton
 
 from labctl.live.cards import Card
@@ -49,9 +50,9 @@ class CellCard(Card):
         self.view = CellView()
         self._quantity: Quantity | None = None
         self._readout = label("", "quiet")
-        self.against = _switch("against time", "step or bench time along the axis (X)")
-        self.in_levels = _switch("in levels", "siemens or levels (L)")
-        self.freeze = _switch("freeze", "keep the axes still, or follow (F)")
+        self.against = switch("against time", "step or bench time along the axis (X)", "X")
+        self.in_levels = switch("in levels", "siemens or levels (L)", "L")
+        self.freeze = switch("freeze", "keep the axes still, or follow (F)", "F")
         self.head.addStretch(1)
         self.head.addWidget(self._readout)
         for button in (self.against, self.in_levels, self.freeze):
@@ -157,9 +158,10 @@ def _in_levels(conductances: NDArray[np.float64], scale: LevelScale) -> NDArray[
     return (conductances - scale.g_min) / scale.step
 
 
-def _switch(text: str, hint: str) -> QPushButton:
-    """Return a button that stays pressed."""
+def switch(text: str, hint: str, key: str) -> QPushButton:
+    """Return a button that stays pressed, and is pressed by a key, too."""
     button = QPushButton(text)
     button.setCheckable(True)
     button.setToolTip(hint)
+    QShortcut(QKeySequence(key), button).activated.connect(button.click)
     return button

@@ -67,3 +67,5 @@ class ColourBar(PlotWidget):
         self._image.setRect(QRectF(0.0, span.low, 1.0, span.high - span.low))
         self._box.setXRange(0.0, 1.0, padding=0)
         self._box.setYRange(span.low, span.high, padding=0)
+        # A new axis hears of a range only when it changes, and this may be the one that it was.
+        plot.getAxis("left").setRange(span.low, span.high)

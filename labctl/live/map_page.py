@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
 
 from labctl.live.cards import Card
-from labctl.live.cell_card import CellCard
+from labctl.live.cell_card import CellCard, switch
 from labctl.live.cell_history import MOST_CELLS
 from labctl.live.cell_maps import CellMaps, Statistics, colour_span, quantities, statistics
 from labctl.live.colour_bar import ColourBar
@@ -47,6 +47,8 @@ class MapPage(QWidget):
         self._readout = label("", "quiet")
         self.cells = CellCard(follower, table)
         self._statistics, self._rows = Card("region"), Rows()
+        self.touched_only = switch("touched cells only", "the region with values, or the whole array (Z)", "Z")
+        self.touched_only.toggled.connect(self._zoom)
         self._lay_out()
         self.choice.currentIndexChanged.connect(self._choose)
         self.cells.changed.connect(self._choose)
@@ -99,6 +101,7 @@ class MapPage(QWidget):
         chart.head.addWidget(self.choice)
         chart.head.addSpacing(8)
         chart.head.addWidget(self._readout, 1)
+        chart.head.addWidget(self.touched_only)
         both = QWidget()
         row = QHBoxLayout(both)
         row.setContentsMargins(0, 0, 0, 0)
@@ -129,6 +132,10 @@ class MapPage(QWidget):
     def _choose(self) -> None:
         self.redraw()
         self.refresh()
+
+    def _zoom(self, touched_only: bool) -> None:
+        self.view.touched_only = touched_only
+        self.redraw()
 
     def _pick(self, row: int, column: int, several: bool) -> None:
         self._by_hand = True

@@ -75,6 +75,8 @@ class MapView(PlotWidget):
         for item in (self._outline, self._cursor):
             plot.addItem(item, ignoreBounds=True)
         self.cell, self._shape = (0, 0), (0, 0)
+        self.touched_only = False
+        self._shown: Region | None = None
         self._colours: NDArray[np.uint8] = np.zeros((SHADES + 1, 3), np.uint8)
         self._unknown = QColor("#888888")
         self._kind = "number"
@@ -104,7 +106,12 @@ class MapView(PlotWidget):
         if shape != self._shape:
             self._shape = shape
             self.image.setRect(QRectF(-0.5, -0.5, shape[1], shape[0]))
-            self.box.setRange(QRectF(-0.5, -0.5, shape[1], shape[0]), padding=0.01)
+            self._shown = None
+        shown = self._extent(values) if self.touched_only else (0, 0, shape[0] - 1, shape[1] - 1)
+        if shown != self._shown:
+            self._shown = shown
+            top, left, bottom, right = shown
+            self.box.setRange(QRectF(left - 0.5, top - 0.5, right - left + 1, bottom - top + 1), padding=0.01)
 
     def mark(self, cell: tuple[int, int]) -> None:
         """Put a frame around a cell."""
@@ -129,6 +136,13 @@ class MapView(PlotWidget):
         row, column = self.cell[0] + step[0], self.cell[1] + step[1]
         row, column = min(max(row, 0), self._shape[0] - 1), min(max(column, 0), self._shape[1] - 1)
         self.picked.emit(row, column, bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+
+    def _extent(self, values: NDArray[np.float64]) -> Region:
+        """Return the smallest region with all cells that have a value."""
+        rows, columns = np.nonzero(~np.isnan(values))
+        if not rows.size:
+            return 0, 0, self._shape[0] - 1, self._shape[1] - 1
+        return int(rows.min()), int(columns.min()), int(rows.max()), int(columns.max())
 
     def _click(self, point: QPointF, several: bool) -> None:
         self.setFocus()

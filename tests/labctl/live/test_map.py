@@ -220,3 +220,23 @@ def test_maps_begin_again_when_looked_back_into(page: MapPage) -> None:
     table.show_until(None)
     page.maps.refresh()
     assert np.count_nonzero(page.maps.newest >= 0) == 48
+
+
+def test_the_colour_bar_keeps_its_range_when_its_colours_change(window: LiveWindow, page: MapPage) -> None:
+    for _ in range(2):
+        axis = page.bar.getPlotItem().getAxis("left")
+        assert axis.range == pytest.approx([0.0, 7.5e-3])
+        assert ">conductance (mS)" in axis.labelString()
+        window.turn_theme()
+
+
+def test_the_map_can_show_the_touched_cells_only(page: MapPage, window: LiveWindow, writer: RunWriter) -> None:
+    page.maps._table.show_until(8)  # pyright: ignore[reportPrivateUsage]
+    page.redraw()
+    assert page.view.box.viewRange()[1][1] > 7
+    page.touched_only.click()
+    (left, right), (top, bottom) = page.view.box.viewRange()  # cells stay square: one way there is room to spare
+    assert (left, right) == pytest.approx((-0.5, 5.5), abs=0.1)
+    assert top + bottom == pytest.approx(1.0)
+    page.touched_only.click()
+    assert page.view.box.viewRange()[1][1] > 7
