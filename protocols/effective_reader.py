@@ -56,8 +56,6 @@ class EffectiveReader(ArrayReader):
         seed: of the order and the signs of the patterns' rows.
     """
 
-    reads_all = True
-
     def __init__(
         self,
         bench: ProtocolBench,

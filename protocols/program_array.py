@@ -27,6 +27,7 @@ from protocols.cell_parameters import READ_GRID
 from protocols.cell_reckoning import CONDUCTION_VOLTAGE
 from protocols.matrix_file import MatrixFile
 from protocols.program_array_figure import figure
+from protocols.program_array_report import files
 from protocols.program_array_summary import summarise
 from protocols.staged_writing import EffectiveSetup, StagedWriter, StageMemory
 from protocols.target_matrix import Values, check_span, levels_of, random_levels
@@ -276,6 +277,7 @@ PROTOCOL = Protocol(
     caption=_caption,
     memory=ProgramArrayMemory,
     figure=figure,
+    files=files,
     in_truth=_in_truth,
     check_board=_check_board,
 )

@@ -43,7 +43,7 @@ class Controls(QWidget):
         self._asked: Wish | None = None
         self.buttons: dict[Wish, QPushButton] = {}
         row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row.setContentsMargins(0, 0, 0, 10)
         row.setSpacing(6)
         row.addWidget(self._note)
         for wish, text, key, hint in _BUTTONS:

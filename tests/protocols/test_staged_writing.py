@@ -76,6 +76,17 @@ def test_every_burst_of_both_stages_is_counted(tmp_path: Path) -> None:
     assert np.mean([record.bursts for record in records]) == pytest.approx(result.summary.bursts_per_cell)
 
 
+def test_a_run_leaves_a_report_of_every_cell(tmp_path: Path) -> None:
+    result = carry_out("program-array", tmp_path)
+    lines = (result.folder / "cells.csv").read_text(encoding="utf-8").splitlines()
+    records = records_of(result.folder)
+    assert len(lines) == 1 + len(records)
+    first = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
+    assert float(first["error (levels)"]) == pytest.approx(records[0].error, rel=1e-6)
+    assert (first["row"], first["column"], first["bursts"]) == ("0", "0", str(records[0].bursts))
+    assert first["written"] == str(int(records[0].written))
+
+
 def test_a_transfer_voltage_above_the_envelope_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="read_voltage"):
         carry_out("program-array", tmp_path, strategy="effective", voltage="0.3 V")
