@@ -80,8 +80,9 @@ def summarise(records: Sequence[CellProgrammed], parameters: ProgramArrayParamet
         rounds=max(record.rounds for record in records),
         wires_reckoned=parameters.strategy != "none",
     )
+    stages = 2 if parameters.strategy == "effective" else 1
     return judge(
         summary,
         Criterion("within_half_level", at_least=WITHIN_SHARE),
-        Criterion("bursts_per_cell", at_most=BURSTS_MOST),
+        Criterion("bursts_per_cell", at_most=stages * BURSTS_MOST),
     )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -222,3 +224,19 @@ def test_the_legend_says_what_it_leaves_out() -> None:
 def test_parts_that_do_not_fit_are_refused(card: PanelCard) -> None:
     with pytest.raises(ValueError, match="make no picture"):
         card.show_panel(Panel("", Axis("x"), Axis("y"), (curve([1.0, 2.0], [1.0]),)))
+
+
+def test_a_panel_that_is_drawn_again_and_again_keeps_no_memory(card: PanelCard) -> None:
+    def redraw(times: int) -> None:
+        for turn in range(times):
+            card.show_panel(PANELS[("every curve", "map", "log")[turn % 3]])
+            card.grab()
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+    redraw(60)
+    gc.collect()
+    nones, objects = sys.getrefcount(None), len(gc.get_objects())
+    redraw(150)
+    gc.collect()
+    assert sys.getrefcount(None) > nones - 50
+    assert len(gc.get_objects()) - objects < 500
