@@ -84,10 +84,10 @@ class FigureSource:
         self.close()
         self._take()
 
-    def close(self) -> None:
-        """Wait for the figure that is being made."""
+    def close(self, patience: float | None = None) -> None:
+        """Wait for the figure that is being made, for `patience` (s) at most; None: until it is there."""
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(patience)
 
     def _take(self) -> bool:
         if self._result is None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from labctl.live.theme import Theme
 
 TRACES, MAP, FIGURE, BENCH = "traces", "map", "figure", "bench"
+_PATIENCE = 0.5
+"""How long (s) a window waits for its figure before it closes without."""
 
 
 class Page(Protocol):
@@ -95,10 +97,15 @@ class Pages(QTabWidget):
         """Bring words and figures of the page that is seen up to date."""
         self.pages[self.shown].refresh()
 
+    def look(self) -> None:
+        """Show what comes by itself, without a new record: a figure that has been made meanwhile, a line of the log."""
+        if self.shown in (FIGURE, BENCH):
+            self.refresh()
+
     def close_sources(self) -> None:
-        """Wait for what is made beside the window."""
+        """Let what is made beside the window come to its end, if that does not keep anybody waiting."""
         if self.figure is not None:
-            self.figure.source.close()
+            self.figure.source.close(_PATIENCE)
 
     def copy_picture(self) -> None:
         """Put a picture of the page that is seen on the clipboard."""

@@ -144,6 +144,8 @@ class LiveWindow(QWidget):
         if self._stale:
             self.pages.refresh()
             self._stale = False
+        else:
+            self.pages.look()
         self.header.refresh()
         self.controls.refresh()
         self.replay.refresh(self.has_ended())

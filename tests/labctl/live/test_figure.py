@@ -19,6 +19,7 @@ from labctl.live.panel_card import PanelCard
 from labctl.live.panel_marks import legend_text
 from labctl.live.scale_axis import ScaleAxis, ends, placed
 from labctl.live.theme import DARK, LIGHT
+from labctl.live.window import LiveWindow
 from labctl.report.scales import scale_of
 from protocols.write_verify import LevelWritten
 
@@ -134,6 +135,32 @@ def test_making_figures_takes_no_more_than_a_fifth_of_the_time(
         source.ask(2)
         assert source.made.records == count
     follower.close()
+
+
+def test_the_last_figure_is_shown_though_no_record_comes_after_it(
+    qapp: QApplication, folder: Path, writer: RunWriter
+) -> None:
+    add(writer, 12)
+    clock = Clock()
+    window = LiveWindow(Follower(folder, clock.now))
+    window.show()
+    window.refresh()
+    window.pages.show_page("figure")
+    figure = window.pages.figure
+    assert figure is not None
+    figure.source.close()
+    window.refresh()
+    assert len(figure.cards) == 4
+    add(writer, 1)
+    window.refresh()
+    for clock.time in (100.0, 200.0):
+        window.refresh()
+        figure.source.close()
+    window.refresh()
+    assert figure.source.made.records == 13
+    window.close()
+    window.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def test_a_protocol_that_is_not_here_has_no_page(new_run: Callable[..., Path]) -> None:
