@@ -63,6 +63,6 @@ def _errors(ideal: Array, found: dict[str, Array]) -> Panel:
 
 def _outputs(ideal: Array, found: dict[str, Array]) -> Panel:
     marks = tuple(
-        curve(np.arange(ideal.shape[1]), by_output(ideal, measured), name, "points") for name, measured in found.items()
+        curve(range(ideal.shape[1]), by_output(ideal, measured), name, "points") for name, measured in found.items()
     )
     return Panel("Each output alone", Axis("output"), Axis("SNR", "dB"), marks)

@@ -120,8 +120,8 @@ class PanelCard(Card):
         colours = palette.DARK if theme is DARK else palette.LIGHT
         painter = PanelPainter(plot, colours, theme, x, y)
         painter.paint(panel, span, kind)
-        for axis, scale in zip(self.plot.axes, (x, y), strict=True):
-            axis.take(scale, theme)
+        for axis, scale, names in zip(self.plot.axes, (x, y), (panel.x.names, panel.y.names), strict=True):
+            axis.take(scale, theme, names)
         self._show_legend(legend_text(painter.legend, _MOST_NAMES))
 
     def _show_colours(self, panel: Panel) -> tuple[Span, str]:

@@ -31,18 +31,21 @@ class ScaleAxis(AxisItem):
     def __init__(self, orientation: Literal["left", "bottom"]) -> None:
         super().__init__(orientation, maxTickLength=-4)
         self._scale: Scale | None = None
+        self._names: tuple[str, ...] = ()
         self.enableAutoSIPrefix(False)
         if orientation == "left":
             self.setWidth(_WIDTH)
 
-    def take(self, scale: Scale, theme: Theme) -> None:
-        """Show the numbers of `scale` in the colours of `theme`."""
-        self._scale = scale
+    def take(self, scale: Scale, theme: Theme, names: tuple[str, ...] = ()) -> None:
+        """Show the numbers of `scale`, or the `names` of kinds, in the colours of `theme`."""
+        self._scale, self._names = scale, names
         colour_axis(self, theme)
         self.setLabel(html.escape(scale.label), color=theme.quiet, **{"font-size": "10px"})
 
     @override
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, Sequence[float]]]:
+        if self._names:
+            return [(1.0, [float(place) for place in range(len(self._names)) if minVal <= place <= maxVal])]
         if self._scale is None or not self._scale.log:
             return super().tickValues(minVal, maxVal, size)[:1]
         if maxVal - minVal < 2:
@@ -56,6 +59,8 @@ class ScaleAxis(AxisItem):
 
     @override
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        if self._names:
+            return [self._names[round(value)] for value in values]
         if self._scale is None or not self._scale.log:
             return super().tickStrings(values, scale, spacing)
         return [self._scale.tick(10.0**value) for value in values]

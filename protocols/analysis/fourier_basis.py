@@ -117,7 +117,7 @@ class FourierBasis:
             case Symmetry.REAL:
                 found = _both_sides(cosine - 1j * sine, cosine + 1j * sine)
             case Symmetry.HERMITIAN:
-                found = _both_sides(cosine + sine, cosine - sine).astype(np.complex128)
+                found = _both_sides((cosine + sine).astype(np.complex128), (cosine - sine).astype(np.complex128))
             case Symmetry.NONE:
                 (ca, cb), (sa, sb) = (cosine[0::2], cosine[1::2]), (sine[0::2], sine[1::2])
                 found = _both_sides((ca + sb) + 1j * (cb - sa), (ca - sb) + 1j * (cb + sa))
@@ -133,6 +133,6 @@ class FourierBasis:
         return _both_sides(ends, ends.conj())
 
 
-def _both_sides(lower: NDArray[np.generic], upper: NDArray[np.generic]) -> Complex:
+def _both_sides(lower: Complex, upper: Complex) -> Complex:
     """Return entries 0..N/2 as in `lower`, and N - q, q = 1..N/2 - 1, as entry q of `upper`."""
-    return np.hstack([lower, upper[:, -2:0:-1]])
+    return np.concatenate((lower, upper[:, -2:0:-1]), axis=1)

@@ -235,6 +235,14 @@ def test_axes_have_the_prefixes_of_the_report(card: PanelCard) -> None:
     assert ">current (mA)" in beside.labelString()
 
 
+def test_kinds_have_their_names_at_the_axis(qapp: QApplication) -> None:
+    axis = ScaleAxis("bottom")
+    names = ("good", "open")
+    axis.take(scale_of(Axis("", names=names), [curve([0, 1], [3, 4])], "x"), LIGHT, names)
+    ((_, places),) = axis.tickValues(-0.5, 1.5, 200)
+    assert axis.tickStrings(places, 1.0, 1.0) == ["good", "open"]
+
+
 def test_a_logarithmic_axis_has_decades(qapp: QApplication) -> None:
     axis = ScaleAxis("left")
     scale = scale_of(Axis("time", "s", log=True), (curve(X, X),), "x")
