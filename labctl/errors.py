@@ -159,7 +159,15 @@ class BugError(LabctlError):
     """Something was raised that none of us raises on purpose; the cause is chained."""
 
 
+BEGINNING = 3
+"""Letters of a name that tell which one is meant, if only one begins with them."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that `name` most likely meant, or None."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    """Return the known name that `name` most likely meant, or None; one that it begins counts before one like it."""
+    names = list(known)
+    begun = [each for each in names if len(name) >= BEGINNING and each.startswith(name)]
+    if len(begun) == 1:
+        return begun[0]
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return matches[0] if matches else None

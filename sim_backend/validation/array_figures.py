@@ -65,7 +65,7 @@ def measure_array(side: int, quick: bool) -> ArrayFigures:
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        np.save(folder / "picture.npy", picture(side))
+        np.save(folder / "picture.npy", picture(side), allow_pickle=False)
 
         def carry_out(protocol: str, audit: bool = False, **settings: str) -> RunResult:
             chosen = {"quick": "yes" if quick else "no", **settings}
