@@ -9,7 +9,7 @@ import numpy as np
 
 from labctl.errors import EnvelopeError
 from labctl.instruments import Cell, Pulse
-from labctl.units import format_quantity
+from protocols.pulse_reach import REQUEST_TIME, PulseReach
 from protocols.write_algorithms.interface import Prior
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 LIST_PULSES = 1024
 """Entries of one list of pulses (board specification, section 3)."""
-REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one."""
 SLOT_MIN = 1e-6
 """Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
 GAIN_SPREAD = 0.3
@@ -83,21 +81,15 @@ class ArrayDrive:
         Raises:
             EnvelopeError: if the die may not see even the narrowest pulse of this board.
         """
-        able = bench.board.capabilities()
-        narrowest, widest = round(able.width_min * 1e9), _whole_ns(min(able.width_max, bench.envelope.pulse_width))
-        if widest < narrowest:
-            raise EnvelopeError(
-                f"the envelope allows pulse_width up to {format_quantity(bench.envelope.pulse_width, 's')}; "
-                f"{bench.board.name} makes none below {format_quantity(able.width_min, 's')}"
-            )
+        reach = PulseReach.of(bench)
         return cls(
             potentiation=parameters.potentiation,
             depression=parameters.depression,
             potentiation_width=parameters.potentiation_width,
             depression_width=parameters.depression_width,
-            width_min=narrowest,
-            width_max=widest,
-            count_max=min(able.count_max, int(REQUEST_TIME / max(2 * widest / 1e9, SLOT_MIN))),
+            width_min=reach.width_min,
+            width_max=reach.width_max,
+            count_max=reach.count_max,
             tolerance=tolerance,
             confidence=confidence,
             max_bursts=max_bursts,
@@ -114,12 +106,6 @@ class ArrayDrive:
         count = np.clip(-(-asked // self.width_max), 1, self.count_max)
         width = np.clip(np.rint(asked / count), self.width_min, self.width_max).astype(np.int64)
         return width, count
-
-
-def _whole_ns(width: float) -> int:
-    """Return the largest number n of ns such that n / 1e9 is not above `width` (s), not even by rounding."""
-    whole = round(width * 1e9)
-    return whole if whole / 1e9 <= width else whole - 1
 
 
 def put_out(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from labctl.errors import EnvelopeError, ParameterError
+from labctl.errors import ParameterError
 from labctl.instruments import Cell, ProbeBoard, PulseReceipt, ReadScheme, SourceMeter, SourceSetup, WriteScheme
 from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.limits import WithinEnvelope
@@ -21,6 +21,7 @@ from labctl.protocol import Criterion, Outcome, Parameters, Protocol, StepEnd, j
 from labctl.units import Count, Fraction, Levels, Ohms, Seconds, Siemens, Volts, Written, format_quantity
 from protocols.cell_reader import BoardReader, CellReader, ReadScale, SmuReader
 from protocols.level_writer import Aim, Arrival, LevelWriter, WriterMemory
+from protocols.pulse_reach import PulseReach
 from protocols.write_algorithms.catalogue import AlgorithmName, make
 from protocols.write_algorithms.interface import Prior, probability_within
 from protocols.write_verify_figure import figure
@@ -40,10 +41,6 @@ QUICK_LEVELS = 64
 """Levels of a quick run."""
 READ_GRID = 15.259e-6
 """Step of a read voltage (V): 16 bit over 1 V, as the board's specification has it."""
-BURST_TIME = 4.0
-"""Longest burst (s): a board gives 5 s to one request."""
-SLOT_MIN = 1e-6
-"""Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
 CONDUCTION_VOLTAGE = 0.343826
 """V0 (V) of the Ru-azo film's current, I ~ sinh(V / V0) (published compact model, 2026)."""
 HALF_MOVED = 12**-0.5 / 2
@@ -228,29 +225,18 @@ def _reader(bench: ProtocolBench, cell: Cell, parameters: WriteVerifyParameters)
 
 def _aim(bench: ProtocolBench, parameters: WriteVerifyParameters) -> Aim:
     able = bench.board.capabilities()
-    narrowest, widest = round(able.width_min * 1e9), _whole_ns(min(able.width_max, bench.envelope.pulse_width))
-    if widest < narrowest:
-        raise EnvelopeError(
-            f"the envelope allows pulse_width up to {format_quantity(bench.envelope.pulse_width, 's')}; "
-            f"{bench.board.name} makes none below {format_quantity(able.width_min, 's')}"
-        )
+    reach = PulseReach.of(bench)
     return Aim(
         tolerance=parameters.tolerance,
         confidence=parameters.confidence,
         potentiation=parameters.potentiation,
         depression=parameters.depression,
-        width_min=narrowest,
-        width_max=widest,
-        count_max=min(able.count_max, int(BURST_TIME / max(2 * widest / 1e9, SLOT_MIN))),
+        width_min=reach.width_min,
+        width_max=reach.width_max,
+        count_max=reach.count_max,
         max_samples=min(parameters.max_samples, able.averages_max),
         max_bursts=parameters.max_bursts,
     )
-
-
-def _whole_ns(width: float) -> int:
-    """Return the largest number n of ns such that n / 1e9 is not above `width` (s), not even by rounding."""
-    whole = round(width * 1e9)
-    return whole if whole / 1e9 <= width else whole - 1
 
 
 def _prior(parameters: WriteVerifyParameters) -> Prior:

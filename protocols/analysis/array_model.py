@@ -28,6 +28,10 @@ class Model(Protocol):
         """Return the currents (A) of the columns, shape (n, columns), for drives (V), shape (n, rows)."""
         ...
 
+
+class CellModel(Model, Protocol):
+    """One whose cells each carry a share of their full current that no other cell changes: on ideal wires."""
+
     def shares(self, drive: Array, column: int) -> Array:
         """Return which share of its full current each cell of a column carries, shape (n, rows)."""
         ...

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from protocols.analysis.array_law import ArrayLaw
-from protocols.analysis.array_model import AmplitudeModel, DriverCurves, Model, WidthModel, chord_factor
+from protocols.analysis.array_model import AmplitudeModel, CellModel, DriverCurves, Model, WidthModel, chord_factor
 from protocols.analysis.code_curves import CodeCurves, fit_code_curves
 from protocols.analysis.column_regression import Regression, regress
 from protocols.analysis.map_errors import MapErrors, split_map
@@ -243,7 +243,7 @@ class LedgerTerms:
             return self._wired(law, wires, self._evidence.drivers)
         return self._array(self._full[half])
 
-    def _array(self, full: Array) -> Model:
+    def _array(self, full: Array) -> CellModel:
         evidence = self._evidence
         if evidence.assumed is None:
             return WidthModel(full, evidence.low, self._weights.voltage)

@@ -47,11 +47,3 @@ class WiredModel:
             return product_currents(self.law, self.wires, drive)
         shares = np.clip((drive - self.low) / self.voltage, 0.0, 1.0)
         return width_currents(self.law, self.wires, shares, self.voltage, self.low)
-
-    def shares(self, drive: Array, column: int) -> Array:
-        """Cells behind wires have no shares of their own.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("behind wires a cell's share depends on the others")
