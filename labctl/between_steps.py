@@ -121,7 +121,7 @@ class BetweenSteps:
                     self._guardian.beat()
                 self._stop.check()
                 wish = self._steering.wish() or wish
-        if wish is Wish.STOP:
+        if wish in (Wish.STOP, Wish.STOP_NOW):
             raise InterruptedRunError(signal.SIGTERM)
         if self._bench.is_paused:
             self._wake_from_pause()

@@ -177,12 +177,16 @@ def continue_command(run: RunName = None, data: Data = Path("runs")) -> None:
 
 
 @app.command("stop")
-def stop_command(run: RunName = None, data: Data = Path("runs")) -> None:
+def stop_command(
+    run: RunName = None,
+    now: Annotated[bool, typer.Option("--now", help="Break the step off; what it recorded is lost.")] = False,
+    data: Data = Path("runs"),
+) -> None:
     """Let a run finish its step, save and make safe."""
     from labctl.run_list import ask_run
     from labctl.steering import Wish
 
-    ask_run(data, run, Wish.STOP)
+    ask_run(data, run, Wish.STOP_NOW if now else Wish.STOP)
 
 
 @app.command("safe")

@@ -7,69 +7,40 @@ written; the bench comes up; the protocol runs; the bench comes down. This file 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing, suppress
-from functools import partial
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from labctl import plugins
 from labctl.backend import WallClock
 from labctl.bench import Bench
-from labctl.between_steps import BetweenSteps, unsafe_error
-from labctl.errors import (
-    BugError,
-    DeniedError,
-    EquipmentError,
-    InputError,
-    InterruptedRunError,
-    LabctlError,
-    LinkError,
-    StoreError,
-)
+from labctl.errors import BugError, LabctlError, LinkError
+from labctl.execution import Execution, Watcher
 from labctl.guardian_process import guardian_of
 from labctl.life_left import check_life_left
 from labctl.locks import Holder, locked
 from labctl.plan import plan, plan_again
-from labctl.protocol import StepEnd, pack_memory
 from labctl.provenance import manifest, user
-from labctl.pulse_history import LIFE, fold, pulses_before
+from labctl.pulse_history import LIFE
 from labctl.recognised import recognise
-from labctl.run_cost import meter
-from labctl.run_end import RunResult, end_detail
 from labctl.run_lock import run_lock_name
 from labctl.run_names import check_data, run_name
 from labctl.run_reader import RunReader
 from labctl.sleep_watch import LapsedError, Waking
-from labctl.starting import check_goes_on, find_start, tell_outcomes
-from labctl.steering import Steering
-from labctl.stop_requests import StopNowError, StopRequests
-from labctl.store import RunWriter, make_run_folder, write_manifest, write_run_file
+from labctl.starting import check_goes_on
+from labctl.steering import Steering, stopping_now
+from labctl.stop_requests import StopRequests
+from labctl.store import make_run_folder, write_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
     from labctl.backend import Backend
-    from labctl.guardian_process import GuardianProcess
     from labctl.instruments import Identity
     from labctl.plan import Plan, RunRequest
-    from labctl.protocol import Outcome
+    from labctl.run_end import RunResult
 
-RECORDS = "record"
-"""Name of the table that a protocol's records fill."""
-
-
-class Watcher:
-    """Is told what happens during a run; this one does nothing with it."""
-
-    def began(self, folder: Path, steps: int, done: int) -> None:
-        """The run folder exists, and the instruments are identified; `done` of `steps` steps were done before."""
-
-    def step_done(self, caption: Callable[[], str]) -> None:
-        """A step is durable; `caption` makes a few words on its last record, for who has a place for them."""
-
-    def said(self, message: str) -> None:
-        """Something happened that a person should know."""
+__all__ = ["Watcher", "rehearse", "resume", "run"]
 
 
 def run(request: RunRequest, watcher: Watcher, wall: WallClock | None = None) -> RunResult:
@@ -90,7 +61,7 @@ def run(request: RunRequest, watcher: Watcher, wall: WallClock | None = None) ->
     checked = plan(request)
     check_data(request.data)
     name = run_name(request.protocol, wall.utc())
-    return _Execution(checked, request.data.absolute() / name, watcher, wall).carry_out(is_new=True)
+    return _Share(checked, request.data.absolute() / name, watcher, wall).carry_out(is_new=True)
 
 
 def resume(folder: Path, watcher: Watcher, wall: WallClock | None = None, bench: Path | None = None) -> RunResult:
@@ -109,7 +80,7 @@ def resume(folder: Path, watcher: Watcher, wall: WallClock | None = None, bench:
     try:
         with closing(RunReader(folder)) as reader:
             again = plan_again(reader.manifest, folder, bench)
-        return _Execution(again, folder, watcher, wall or WallClock()).carry_out(is_new=False)
+        return _Share(again, folder, watcher, wall or WallClock()).carry_out(is_new=False)
     except LabctlError as error:
         error.run = folder
         raise
@@ -121,11 +92,11 @@ def rehearse(plan: Plan, folder: Path, watcher: Watcher, wall: WallClock) -> Run
     Raises:
         InputError, EquipmentError, InterruptedRunError: as `run` does.
     """
-    return _Execution(plan, folder, watcher, wall).rehearse()
+    return _Share(plan, folder, watcher, wall).rehearse()
 
 
-class _Execution:
-    """One process's share of a run: locks, channels, identities; `_Run` does the rest."""
+class _Share:
+    """One process's share of a run: locks, channels, identities; `Execution` does the rest."""
 
     def __init__(self, plan: Plan, folder: Path, watcher: Watcher, wall: WallClock) -> None:
         self._plan = plan
@@ -170,6 +141,7 @@ class _Execution:
                 stack.enter_context(closing(guardian))
             backend = stack.enter_context(closing(plan.backend_class.for_bench(plan.file, plan.options)))
             stop = stack.enter_context(StopRequests())
+            stack.enter_context(stopping_now(self._folder, stop, self._wall))
             bench = stack.enter_context(closing(Bench(plan.file, backend, plan.envelope)))
             identities = bench.identify()
             plan.check_board(bench)
@@ -181,7 +153,7 @@ class _Execution:
                     write_manifest(self._folder, self._manifest(started, identities, backend))
                 else:
                     recognise(self._folder, plan.asked, plan.file, identities)
-                return _Run(
+                return Execution(
                     plan,
                     backend,
                     bench,
@@ -215,195 +187,3 @@ class _Execution:
             backend.describe(),
         )
         return found | {LIFE: None if life is None else life.name}
-
-
-class _Run:
-    """One execution, from the first setting to the last."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        backend: Backend,
-        bench: Bench,
-        folder: Path,
-        stop: StopRequests,
-        steering: Steering,
-        watcher: Watcher,
-        wall: WallClock,
-        guardian: GuardianProcess | None,
-        waking: Waking,
-    ) -> None:
-        self._plan = plan
-        self._backend = backend
-        self._bench = bench
-        self._folder = folder
-        self._stop = stop
-        self._watcher = watcher
-        self._wall = wall
-        self._guardian = guardian
-        self._waking = waking
-        self._life = plan.life()
-        spent = meter(bench.clock, wall, waking.begun)
-        tables = {RECORDS: plan.protocol.record}
-        self._store = RunWriter(folder, tables, backend.outlives_us, backend.open_database, spent)
-        self._between = BetweenSteps(
-            bench,
-            wall,
-            stop,
-            steering,
-            guardian,
-            lambda: recognise(folder, plan.asked, plan.file, bench.identify()),
-            lambda state: self._store.set_state(wall.utc(), state),
-            self._say,
-        )
-        self._bench_start = bench.clock.now() - self._store.bench_time
-
-    def carry_out(self) -> RunResult:
-        """Bring up, drive, bring down, sum up."""
-        with closing(self._store):
-            try:
-                self._store.set_state(self._wall.utc(), "running")
-                self._backend.begin_run(self._folder)
-                steps = self._plan.protocol.steps(self._plan.parameters)
-                if self._waking.is_first:
-                    self._watcher.began(self._folder, steps, self._store.steps)
-                self._drive_safely()
-                return self._finish(self._outcome())
-            except (InterruptedRunError, StopNowError) as stopped:
-                raise self._stopped(stopped.signal_number) from None
-            except InputError as error:
-                denied = DeniedError(str(error))
-                self._end("failed", None, denied)
-                raise denied from error
-            except BaseException as error:
-                self._end("failed", None, error)
-                if self._between.has_lapsed(error):
-                    self._say(f"this process did not run for a while (asleep or stopped), and broke off: {error}")
-                    raise LapsedError(self._bench.heartbeat.lapse, str(error)) from error
-                raise
-
-    def _drive_safely(self) -> None:
-        """Drive the protocol; whatever happens, and however often somebody hits Ctrl-C, the bench comes down."""
-        failure: BaseException | None = None
-        try:
-            try:
-                self._drive()
-            except BaseException as error:
-                failure = error
-                raise
-            finally:
-                self._stop.shield()
-        finally:
-            unsafe = self._bench.bring_down(at_once=failure is not None)
-            if self._guardian is not None and not unsafe:
-                self._guardian.dismiss()
-            self._report(unsafe, failure)
-            self._settle_last()
-
-    def _drive(self) -> None:
-        if self._guardian is not None:
-            self._guardian.wait()
-            self._stop.check()
-            self._bench.heartbeat.on_beat = self._guardian.beat
-            self._guardian.beat()
-        had = self._store.ledger.pulses_had()
-        if self._life is not None:
-            had += pulses_before(self._folder, self._life)
-        self._bench.keep_ledger(self._store.ledger, had)
-        self._between.tell_trips(self._bench.bring_up())
-        start = find_start(self._store, self._bench, self._plan.protocol.memory, self._backend.outlives_us, self._say)
-        self._stop.check()
-        record: Any = None
-        for item in self._plan.protocol.run(self._bench.offered(), self._plan.parameters, start):
-            self._bench.heartbeat.touch()
-            if isinstance(item, StepEnd):
-                self._end_step(item)
-                self._watcher.step_done(lambda last=record: "" if last is None else self._plan.protocol.caption(last))
-                self._between.look()
-            else:
-                record = item
-                self._store.add(item)
-
-    def _end_step(self, end: StepEnd) -> None:
-        """Make a step durable, with what the protocol needs to go on from here."""
-        self._bench.check_route()
-        self._say_notices()
-        memory = None if end.memory is None else pack_memory(end.memory)
-        self._store.end_step(self._bench.clock.now() - self._bench_start, memory)
-        self._backend.step_done(self._store.steps)
-
-    def _settle_last(self) -> None:
-        """Find out what came of a write that was broken off; what nobody can tell now is settled on resuming."""
-        with suppress(EquipmentError):
-            tell_outcomes(self._bench.settle(), self._say)
-
-    def _report(self, unsafe: list[LabctlError], failure: BaseException | None) -> None:
-        """Say what could not be made safe; nothing is worse than silence about it."""
-        if not unsafe:
-            return
-        error = unsafe_error(unsafe, failure)
-        with suppress(StoreError):
-            self._say(str(error))
-        raise error from failure
-
-    def _stopped(self, signal_number: int) -> InterruptedRunError:
-        """Return what a stopped run amounts to."""
-        outcome = self._outcome()
-        stopped = InterruptedRunError(signal_number, "stopped; what was recorded is saved, and every output is off")
-        stopped.summary = outcome.summary
-        self._end("stopped", outcome, stopped)
-        return stopped
-
-    def _outcome(self) -> Outcome:
-        """Sum up what is on disk: the whole run, whatever process wrote it."""
-        return self._plan.protocol.summarise(self._records(), self._plan.parameters)
-
-    def _records(self) -> list[Any]:
-        with closing(RunReader(self._folder)) as reader:
-            return reader.typed(RECORDS, self._plan.protocol.record)
-
-    def _keep_files(self) -> None:
-        """Write what the protocol makes of its records beside them."""
-        make = self._plan.protocol.files
-        for file in () if make is None else make(self._records(), self._plan.parameters):
-            write_run_file(self._folder, file.name, file.content)
-
-    def _finish(self, outcome: Outcome) -> RunResult:
-        self._keep_files()
-        cost = self._store.cost()
-        self._end("finished", outcome, None)
-        return RunResult(
-            folder=self._folder,
-            protocol=self._plan.asked.protocol,
-            backend=self._plan.asked.backend,
-            passed=outcome.passed,
-            summary=outcome.summary,
-            bench_time=cost.bench_time,
-            wall_time=cost.wall_time,
-            criteria=outcome.criteria,
-            energy=self._backend.energy(),
-        )
-
-    def _end(self, state: str, outcome: Outcome | None, error: BaseException | None) -> None:
-        """Write down how the run ended; a graceful end also keeps what the backend's world needs to go on."""
-        entered = partial(self._store.set_state, self._wall.utc(), state, end_detail(outcome, error))
-        for part in (self._say_notices, entered, partial(self._backend.end_run, self._folder)):
-            try:
-                part()
-            except LabctlError as trouble:
-                if error is None:
-                    raise
-                with suppress(LabctlError):  # what ended the run is the better message, and each part a chance
-                    self._say(str(trouble))
-        if self._life is not None:
-            with suppress(StoreError):  # the next run on this die reads this one's ledger
-                fold(self._folder, self._life)
-
-    def _say_notices(self) -> None:
-        """Write down what the backend has to say."""
-        for notice in self._backend.notices():
-            self._say(notice)
-
-    def _say(self, message: str) -> None:
-        self._store.log(self._wall.utc(), message)
-        self._watcher.said(message)

@@ -31,6 +31,7 @@ _ANSWERS = {
     Wish.PAUSE: "pauses at the end of its step; `labctl continue` lets it go on",
     Wish.GO_ON: "goes on",
     Wish.STOP: "stops at the end of its step, saved and safe",
+    Wish.STOP_NOW: "stops now, safe; the step under way is lost",
 }
 
 

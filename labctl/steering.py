@@ -1,9 +1,12 @@
-"""Steering a run from any terminal: one word in a file of its folder, which the engine reads at each step's end."""
+"""Steering a run from any terminal: one word in a file of its folder, which the engine reads at each step's end.
+
+Only "stop now" is heard within a step, too.
+"""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -11,10 +14,15 @@ from labctl.backend import WallClock
 from labctl.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
+
+    from labctl.stop_requests import StopRequests
 
 FILE = "steer"
 """The word that was asked for last."""
+_LOOK = 0.1
+"""Time (s) from one look for a wish that does not wait for the step's end to the next."""
 _TRIES = 20
 _TRY_AGAIN = 0.01
 """How often, and how long (s) after each failed try, a file that somebody holds is tried to be replaced."""
@@ -26,6 +34,7 @@ class Wish(Enum):
     GO_ON = "continue"
     PAUSE = "pause"
     STOP = "stop"
+    STOP_NOW = "stop now"
 
 
 def steer(folder: Path, wish: Wish) -> None:
@@ -42,6 +51,22 @@ def steer(folder: Path, wish: Wish) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise StoreError(f"cannot write {folder / FILE}: {error.strerror or error}") from None
+
+
+@contextmanager
+def stopping_now(folder: Path, stop: StopRequests, wall: WallClock) -> Generator[None]:
+    """Look for the wish to stop now while a step of the run in `folder` is under way, and break the step off then."""
+    steering = Steering(folder)
+
+    def look() -> None:
+        if steering.wish() is Wish.STOP_NOW:
+            stop.stop_now()
+
+    timer = wall.every(_LOOK, look)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _replace(temporary: Path, file: Path) -> None:

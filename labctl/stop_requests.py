@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +81,30 @@ class StopRequests:
         """Let nothing break off what follows: the way down runs to its end, however often Ctrl-C is hit."""
         self._shielded = True
 
+    def stop_now(self) -> None:
+        """Break off whatever is under way, as a second signal does; for another thread than the one that runs.
+
+        Where signals are not listened to, nothing happens: the run is asked again at its step's end.
+        """
+        if self._before:
+            self._count += 1
+            _signal_main_thread(signal.SIGTERM)
+
     def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._count += 1
         self.signal_number = number
         if self._count >= 2 and not self._shielded:
             self._shielded = True  # once is enough: the next one must not break off the way down
             raise StopNowError(number)
+
+
+def _signal_main_thread(number: signal.Signals) -> None:
+    """Let the main thread hear a signal, also while it waits for a reply where the system can do that."""
+    main = threading.main_thread().ident
+    if sys.platform == "win32" or main is None:
+        _thread.interrupt_main(number)
+    else:
+        signal.pthread_kill(main, number)
 
 
 def raise_on_signals() -> None:

@@ -1,4 +1,4 @@
-"""Pause, continue, stop: the only things that the window asks of a run, in the words that the commands use."""
+"""Pause, continue, stop, stop now: the only things that the window asks of a run, in the words that the commands use."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ _SAID = {
     Wish.PAUSE: "asked to pause at the end of its step",
     Wish.GO_ON: "asked to go on",
     Wish.STOP: "asked to stop at the end of its step",
+    Wish.STOP_NOW: "asked to stop now",
 }
 _BUTTONS = (
     (Wish.PAUSE, "pause", "P", "at the end of the step; the bench is made safe (P)"),
     (Wish.GO_ON, "continue", "C", "go on with a paused run (C)"),
     (Wish.STOP, "stop after step", "Shift+S", "save and make safe at the end of the step (Shift+S)"),
+    (Wish.STOP_NOW, "stop now", "Shift+Esc", "make safe at once; the step under way is lost (Shift+Esc)"),
 )
 
 
@@ -66,13 +68,13 @@ class Controls(QWidget):
         self.buttons[Wish.PAUSE].setEnabled(self._hears and state != "paused")
         self.buttons[Wish.GO_ON].setEnabled(self._hears and (state == "paused" or self._asked is Wish.PAUSE))
         self.buttons[Wish.STOP].setEnabled(self._hears)
-        self.setVisible(self._hears)
+        self.buttons[Wish.STOP_NOW].setEnabled(self._hears)
         if (self._asked is Wish.PAUSE and state == "paused") or (self._asked is Wish.GO_ON and state == "running"):
             self._asked = None
             set_text(self._note, "")
 
     def ask(self, wish: Wish) -> None:
-        """Ask the run for something, as `labctl pause`, `continue` and `stop` do."""
+        """Ask the run for something, as `labctl pause`, `continue`, `stop` and `stop --now` do."""
         if not _hears(self._follower):
             set_text(self._note, "no process works on this run")
             return

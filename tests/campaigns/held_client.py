@@ -2,7 +2,7 @@
 
 Its protocol keeps the SMU on a cell at a read voltage, its output on, from step to step, and says on stdout what it
 does when, each line with the time of the clock that all processes of this computer share.
-HOW is `hold` (short steps for ever), `long` (steps of many readings), or `raise` (a bug after the third step).
+HOW is `hold` (short steps for ever), `long` (steps of many readings), `endless` (a step that never ends), or `raise` (a bug after the third step).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ LEVEL = 0.2
 SETUP = SourceSetup(0.25, 15e-3, current_range=15e-3, nplc=0.1)
 """Readings of a fixed range take 3 to 20 ms: one that is under way is finished before an instrument switches off. One
 that looks for its range may take a second where the board has just disconnected the cell."""
-READINGS = {"hold": 1, "long": 50, "raise": 1}
-"""Of each step."""
 BUG_AT = 3
 NEVER = 1_000_000
+READINGS = {"hold": 1, "long": 50, "endless": NEVER, "raise": 1}
+"""Of each step."""
 
 
 @dataclass(frozen=True, slots=True)

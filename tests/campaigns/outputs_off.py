@@ -21,6 +21,7 @@ from campaigns.served_rig import PATIENCE, WATCHDOG, Client, ServedBench
 from campaigns.smu_rig import MODELS
 
 from labctl.backend import WallClock
+from labctl.steering import Wish, steer
 
 if TYPE_CHECKING:
     import random
@@ -77,6 +78,15 @@ def _interrupted_twice(client: Client, die: random.Random) -> float:
     return client.signal(signal.SIGINT)
 
 
+def _stopped_now(client: Client, die: random.Random) -> float:
+    """Ask it from outside, as `labctl stop --now` does; it is heard within a tenth of a second."""
+    client.wait_for("step")
+    WallClock().sleep(die.uniform(0.0, 0.05))
+    asked = WallClock().now()
+    steer(client.folder, Wish.STOP_NOW)
+    return asked
+
+
 def _killed(client: Client, die: random.Random) -> float:
     _settled(client, die)
     return client.signal(signal.SIGKILL)
@@ -94,6 +104,7 @@ ENDINGS: Final = {
     "exception": Ending("raise", 0.05, _exception, 70),
     "Ctrl-C": Ending("hold", 0.05, _interrupted, 130),
     "Ctrl-C twice": Ending("long", 0.05, _interrupted_twice, 130),
+    "stop now": Ending("endless", 0.15, _stopped_now, 143),
     "SIGKILL": Ending("hold", 0.1, _killed, -9),
     "host gone": Ending("hold", WATCHDOG + 0.01, _all_killed, -9, smu=False),
 }
@@ -172,8 +183,8 @@ OUTPUTS_OFF: Final[tuple[Campaign, ...]] = tuple(
     Campaign(
         f"{NAME}/{driver}",
         "everything is off in time, whatever ends a run (panels' truth)",
-        15,
-        2_500,
+        18,
+        3_000,
         partial(_run, driver),
     )
     for driver in MODELS

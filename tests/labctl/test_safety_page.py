@@ -41,6 +41,7 @@ def test_the_page_says_what_the_code_does(words: str) -> None:
 def test_the_page_says_what_the_campaign_holds() -> None:
     limits = {name: round(1e3 * ending.limit) for name, ending in ENDINGS.items()}
     (host,) = [limits.pop(name) for name in list(limits) if name == "host gone"]
+    assert f"| `labctl stop --now` | {limits.pop('stop now')} ms |" in PAGE
     assert f"| SIGKILL | {limits.pop('SIGKILL')} ms |" in PAGE
     assert f"watchdog period + {host - round(1e3 * WATCHDOG)} ms" in PAGE
     assert set(limits.values()) == {50}

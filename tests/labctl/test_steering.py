@@ -18,11 +18,12 @@ sys.path.append(str(Path(__file__).parents[1]))
 from campaigns.served_rig import Client, ServedBench
 
 from labctl.backend import WallClock
-from labctl.errors import StoreError
+from labctl.errors import InterruptedRunError, StoreError
 from labctl.instruments import BoardState
 from labctl.run_list import show_runs
 from labctl.run_reader import RunReader
-from labctl.steering import Steering, Wish, steer
+from labctl.steering import Steering, Wish, steer, stopping_now
+from labctl.stop_requests import StopRequests
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of the other kind")
 
@@ -102,6 +103,27 @@ def test_a_paused_run_that_is_stopped_or_killed_is_safe_and_can_go_on(
     assert bench.is_safe
 
 
+def test_a_run_is_stopped_within_a_step(tmp_path: Path) -> None:
+    with closing(ServedBench(tmp_path)) as bench, closing(Client(bench, tmp_path, "endless")) as client:
+        terminal = Terminal(client.data)
+        client.wait_for("step")
+        code, said, _ = terminal("stop", "--now")
+        assert (code, "stops now" in said) == (0, True)
+        assert client.end()[0] == 143
+        assert bench.is_safe
+        found = terminal.the_run()
+        assert (found["state"], found["steps"], bool(found["resume"])) == ("stopped", 0, True)
+
+
+def test_a_paused_run_is_stopped_now(held: tuple[ServedBench, Client, Terminal]) -> None:
+    bench, client, terminal = held
+    terminal("pause")
+    terminal.wait_for("paused")
+    terminal("stop", "--now")
+    assert client.end()[0] == 143
+    assert bench.is_safe
+
+
 def test_the_list_never_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show_runs(tmp_path, json=False)
     assert "there is no run in" in capsys.readouterr().out
@@ -118,7 +140,7 @@ def test_the_list_never_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_a_wish_is_seen_once(tmp_path: Path) -> None:
     steering = Steering(tmp_path)
     assert steering.wish() is None
-    for wish in (Wish.PAUSE, Wish.PAUSE, Wish.GO_ON, Wish.STOP):
+    for wish in (Wish.PAUSE, Wish.PAUSE, Wish.GO_ON, Wish.STOP, Wish.STOP_NOW):
         steer(tmp_path, wish)
         assert steering.wish() is wish
         assert steering.wish() is None
@@ -130,6 +152,27 @@ def test_a_wish_is_seen_once(tmp_path: Path) -> None:
 def test_a_wish_from_before_the_run_is_none_of_its_own(tmp_path: Path) -> None:
     steer(tmp_path, Wish.STOP)
     assert Steering(tmp_path).wish() is None
+
+
+def test_a_wish_to_stop_now_breaks_off_what_waits(tmp_path: Path) -> None:
+    wall = WallClock()
+    steer(tmp_path, Wish.STOP_NOW)  # of a process before this one
+    with pytest.raises(InterruptedRunError) as stopped, StopRequests() as stop, stopping_now(tmp_path, stop, wall):
+        wall.sleep(0.3)
+        stop.check()
+        steer(tmp_path, Wish.STOP_NOW)
+        wall.sleep(3600)
+    assert stopped.value.exit_code == 143
+
+
+def test_a_wish_to_stop_now_never_breaks_off_the_way_down(tmp_path: Path) -> None:
+    wall = WallClock()
+    with StopRequests() as stop:
+        stop.shield()
+        with stopping_now(tmp_path, stop, wall):
+            steer(tmp_path, Wish.STOP_NOW)
+            while stop.signal_number is None:
+                wall.sleep(0.02)
 
 
 def test_a_file_that_is_held_for_a_moment_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

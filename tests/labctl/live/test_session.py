@@ -105,21 +105,23 @@ def texts(widget: object) -> set[str]:
 def test_buttons_and_keys_ask_the_run_as_the_commands_do(window: LiveWindow, folder: Path, writer: RunWriter) -> None:
     steering = Steering(folder)
     look(window)
-    assert enabled(window) == [Wish.PAUSE, Wish.STOP]
+    assert enabled(window) == [Wish.PAUSE, Wish.STOP, Wish.STOP_NOW]
     window.controls.buttons[Wish.PAUSE].click()
     assert steering.wish() is Wish.PAUSE
     assert "asked to pause at the end of its step" in texts(window)
     writer.set_state(NOW, "paused")
     look(window)
-    assert enabled(window) == [Wish.GO_ON, Wish.STOP]
+    assert enabled(window) == [Wish.GO_ON, Wish.STOP, Wish.STOP_NOW]
     QTest.keyClick(window.windowHandle(), Qt.Key.Key_C)
     assert steering.wish() is Wish.GO_ON
     QTest.keyClick(window.windowHandle(), Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
     assert steering.wish() is Wish.STOP
+    QTest.keyClick(window.windowHandle(), Qt.Key.Key_Escape, Qt.KeyboardModifier.ShiftModifier)
+    assert steering.wish() is Wish.STOP_NOW
     writer.set_state(NOW, "stopped")
     look(window)
     assert enabled(window) == []
-    assert window.controls.isHidden()
+    assert not window.controls.isHidden()
 
 
 def test_a_run_that_nobody_works_on_is_asked_nothing(window: LiveWindow, folder: Path) -> None:
