@@ -8,7 +8,8 @@ from drivers.knobs import number
 from drivers.scpi import ScpiLink
 from labctl.backend import Backend, BackendOptions, WallClock
 from labctl.bench_file import BenchFile, InstrumentEntry
-from labctl.instruments import Identity, Reading, SourceMeter, SourceSetup
+from labctl.instruments import Identity, SourceMeter
+from labctl.smu_data import Reading, SourceSetup
 
 BENCH = """
 [bench]

@@ -12,7 +12,7 @@ import sys
 from typing import Final
 
 from labctl.backend import WallClock
-from labctl.instruments import BoardState, Cell, Pulse
+from labctl.board_data import BoardState, Cell, Pulse
 from labctl.messages import pack_arm, pack_entries, pack_hello, unpack_hello_reply, unpack_status
 from labctl.wire import SESSIONLESS, Frame, FrameReader, Kind, Opcode, encode_frame
 

@@ -34,7 +34,7 @@ from drivers.keysight_b2900 import KeysightB2900
 from drivers.scpi import ScpiLink
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH, read_bench
-from labctl.instruments import SourceSetup
+from labctl.smu_data import SourceSetup
 from sim_backend.backend import TwinBackend
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from typing_extensions import override
 
+from labctl.board_data import Feature
 from labctl.board_features import (
     BoardFeatures,
     Coding,
@@ -32,7 +33,6 @@ from labctl.feature_messages import (
     unpack_temperature,
     unpack_tests,
 )
-from labctl.instruments import Feature
 from labctl.messages import unpack_block
 from labctl.wire import Opcode
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drivers.board_link import BoardLink
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
 
 LINES_MAX = 1000
 """Most coefficients of one request (board specification, section 3)."""

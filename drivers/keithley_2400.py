@@ -32,7 +32,8 @@ from drivers.output_order import OutputOrder
 from drivers.settings import confirm_settings
 from drivers.source_bounds import check_levels, check_sweep, holding
 from labctl.errors import SettingError
-from labctl.instruments import Identity, Reading, SourceMeter, SourceSetup
+from labctl.instruments import Identity, SourceMeter
+from labctl.smu_data import Reading, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drivers.keithley_2400_sweep import Pace
     from drivers.scpi import ScpiLink
     from labctl.backend import Clock
-    from labctl.instruments import Reading
+    from labctl.smu_data import Reading
 
 PATIENCE = 0.5
 """The longest wait at a time (s)."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from drivers.knobs import TOLERANCE, Knob, choice, number, switch
 from drivers.scpi_text import decode_number, shown
-from labctl.instruments import OffMode
+from labctl.smu_data import OffMode
 
 if TYPE_CHECKING:
     from drivers.scpi import ScpiLink

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from drivers.keithley_2400_knobs import CURRENT_RANGES, ELEMENTS, SOURCE_RANGES
 from drivers.scpi_text import decode_number, shown
-from labctl.instruments import Reading
+from labctl.smu_data import Reading
 
 if TYPE_CHECKING:
     import numpy as np

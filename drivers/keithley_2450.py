@@ -23,7 +23,8 @@ from drivers.settings import confirm_settings
 from drivers.source_bounds import LINE_PERIOD, check_levels, check_sweep, holding
 from labctl.bench_file import InstrumentEntry
 from labctl.errors import LinkError, RefusedError, SettingError, TrippedError
-from labctl.instruments import Identity, Reading, SourceMeter, SourceSetup
+from labctl.instruments import Identity, SourceMeter
+from labctl.smu_data import Reading, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

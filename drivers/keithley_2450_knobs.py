@@ -11,7 +11,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from drivers.knobs import choice, number, switch
-from labctl.instruments import OffMode
+from labctl.smu_data import OffMode
 
 if TYPE_CHECKING:
     from drivers.knobs import Knob

@@ -24,7 +24,8 @@ from drivers.source_bounds import LINE_PERIOD, check_levels, check_sweep, holdin
 from drivers.tsp import TspLink
 from labctl.bench_file import InstrumentEntry
 from labctl.errors import LinkError, RefusedError, SettingError, TrippedError
-from labctl.instruments import Identity, PulseTrain, Reading, SourceMeter, SourceSetup
+from labctl.instruments import Identity, SourceMeter
+from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

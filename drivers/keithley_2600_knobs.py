@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from drivers.knobs import number
 from drivers.tsp import constant
-from labctl.instruments import OffMode
+from labctl.smu_data import OffMode
 
 if TYPE_CHECKING:
     from drivers.knobs import Knob

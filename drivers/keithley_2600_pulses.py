@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from drivers.keithley_2600_sweep import MakeReading
     from drivers.knobs import Knob
     from labctl.backend import Clock
-    from labctl.instruments import PulseTrain
+    from labctl.smu_data import PulseTrain
 
 OVERHEAD = 100e-6
 INTEGRATIONS = 2

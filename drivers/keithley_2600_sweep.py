@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from drivers.keithley_2600_knobs import Keithley2600Knobs
     from labctl.backend import Clock
-    from labctl.instruments import Reading
+    from labctl.smu_data import Reading
 
     MakeReading = Callable[[float, float, float, float], Reading]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from drivers.knobs import Knob, choice, number, switch
 from drivers.scpi_text import shown
-from labctl.instruments import OffMode
+from labctl.smu_data import OffMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

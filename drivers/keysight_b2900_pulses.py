@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from drivers.keysight_b2900_channel import B2900Channel
     from drivers.settings import AnySetting
     from labctl.backend import Clock
-    from labctl.instruments import PulseTrain
+    from labctl.smu_data import PulseTrain
 
 BOUNDS = PulseBounds(PULSE_MIN, DELAY_MAX, LIST_MAX, integrations=1, overhead=20e-6)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from drivers.knobs import HasLink, Knob
-    from labctl.instruments import SourceSetup
+    from labctl.smu_data import SourceSetup
 
 LEVEL_TOLERANCE = 5e-5
 """Difference between a level that is set and the one that is read back, over the full scale of the source range: the

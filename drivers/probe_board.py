@@ -16,21 +16,20 @@ from drivers.board_features import FeaturedBoard
 from drivers.board_frames import POLL_TIME, Port
 from drivers.board_link import BoardLink
 from labctl.bench_file import InstrumentEntry
-from labctl.errors import InDoubtError, InputError, LinkError
-from labctl.instruments import (
+from labctl.board_data import (
     BoardStatus,
     Capabilities,
     Cell,
     CellReadings,
     ComplianceAction,
-    Identity,
-    ProbeBoard,
     Pulse,
     PulseReceipt,
     ReadScheme,
     Trip,
     WriteScheme,
 )
+from labctl.errors import InDoubtError, InputError, LinkError
+from labctl.instruments import Identity, ProbeBoard
 from labctl.messages import (
     pack_arm,
     pack_cell,

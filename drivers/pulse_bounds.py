@@ -11,7 +11,7 @@ from labctl.errors import SettingError
 
 if TYPE_CHECKING:
     from drivers.scpi import ScpiLink
-    from labctl.instruments import PulseTrain, SourceSetup
+    from labctl.smu_data import PulseTrain, SourceSetup
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drivers.scpi import ScpiLink
-    from labctl.instruments import SourceSetup
+    from labctl.smu_data import SourceSetup
 
 LINE_PERIOD = 0.02
 """Of a 50 Hz power line (s), the longer of the two."""

@@ -18,19 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from labctl.board_data import Cell, CellReadings, Pulse, PulseReceipt
     from labctl.board_features import ProductReadings, ProductSetup, SelfTest
     from labctl.heartbeat import Heartbeat
-    from labctl.instruments import (
-        Cell,
-        CellReadings,
-        ProbeBoard,
-        Pulse,
-        PulseReceipt,
-        PulseTrain,
-        Reading,
-        SourceMeter,
-        SourceSetup,
-    )
+    from labctl.instruments import ProbeBoard, SourceMeter
+    from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
 LINE_PERIOD = 0.02
 """Longest power line cycle (s), that of 50 Hz."""

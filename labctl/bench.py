@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from labctl import plugins
 from labctl.attended import AttendedProbeBoard, AttendedSourceMeter
+from labctl.board_data import BoardState, Cell, ComplianceAction, ReadScheme, Trip, WriteScheme
 from labctl.current_prediction import CurrentPrediction
 from labctl.errors import (
     DeniedError,
@@ -26,18 +27,7 @@ from labctl.errors import (
     TrippedError,
 )
 from labctl.heartbeat import Heartbeat
-from labctl.instruments import (
-    BoardState,
-    Cell,
-    ComplianceAction,
-    Instrument,
-    ProbeBoard,
-    ReadScheme,
-    SourceMeter,
-    SourceSetup,
-    Trip,
-    WriteScheme,
-)
+from labctl.instruments import Instrument, ProbeBoard, SourceMeter
 from labctl.ledger import NoLedger, PulseCount
 from labctl.ledgered import ONLY_CELL, LedgeredProbeBoard, LedgeredSourceMeter
 from labctl.levels import LevelScale
@@ -49,6 +39,7 @@ from labctl.protocol_bench import ProtocolBench
 from labctl.pulse_life import LifeLedger
 from labctl.remembered import RememberedProbeBoard, RememberedSourceMeter
 from labctl.shutdown import switch_off
+from labctl.smu_data import SourceSetup
 from labctl.smu_route import SmuRoute, Standing
 from labctl.stop_requests import StopNowError
 from labctl.timed import TimedSourceMeter
@@ -58,7 +49,8 @@ if TYPE_CHECKING:
 
     from labctl.backend import Backend, Clock
     from labctl.bench_file import BenchFile, InstrumentEntry
-    from labctl.instruments import Capabilities, Identity
+    from labctl.board_data import Capabilities
+    from labctl.instruments import Identity
     from labctl.ledger import Ledger, Outcome
 
 COMPLIANCE_MAX = 0.25

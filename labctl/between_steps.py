@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from labctl.backend import WallClock
     from labctl.bench import Bench
+    from labctl.board_data import Trip
     from labctl.errors import LabctlError
     from labctl.guardian_process import GuardianProcess
-    from labctl.instruments import Trip
     from labctl.steering import Steering
     from labctl.stop_requests import StopRequests
 

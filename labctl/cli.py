@@ -3,64 +3,81 @@
 from __future__ import annotations
 
 import functools
-import io
 import os
 import sys
-import traceback
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import Exit, TyperException
 
-from labctl import plugins
-from labctl.errors import InputError, InterruptedRunError, LabctlError, OutputError, nearest
-from labctl.escaped import escaped
+from labctl import completion, plugins
+from labctl.command_group import CommandGroup, CompletedCommand, usage_words
+from labctl.complaints import complain_of, print_traceback, usable
+from labctl.errors import EquipmentError, InputError
 from labctl.neighbours import check_neighbours
 from labctl.options import check_beside_resume, pairs
-from labctl.stop_requests import ignore_signals, raise_on_signals
+from labctl.stop_requests import raise_on_signals
+from labctl.typed import (  # noqa: TC001 (typer reads what the commands take)
+    BackendName,
+    Data,
+    DriverName,
+    Format,
+    Json,
+    ProtocolName,
+    RunName,
+    RunNames,
+    RunUnderWay,
+    Settings,
+    ToResume,
+    TwinKeys,
+    WhatToRun,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from labctl.window_process import WindowAhead
+
 app = typer.Typer(
     name="labctl",
-    help="Instrument control for analog memristor crossbars, on a bench or on its twin.",
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-_EQUIPMENT, _BUG = 3, 70
-"""Exit codes of what is no error of ours."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
-Data = Annotated[Path, typer.Option("--data", help="Folder of the runs.")]
-RunName = Annotated[str | None, typer.Argument(help="A run folder, its id or its beginning; without it the newest.")]
-
-
-@app.callback()
+@app.callback(invoke_without_command=True)
 def labctl(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    show_traceback: Annotated[bool, typer.Option("--traceback", help="Print the traceback of an error, too.")] = False,
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: ARG001
+    show_traceback: Annotated[  # noqa: ARG001
+        bool, typer.Option("--traceback", help="Print the traceback of an error, too.")
+    ] = False,
 ) -> None:
     """Instrument control for analog memristor crossbars, on a bench or on its twin."""
     # Both options are read before the command is known: the traceback's also when it stands behind the command.
+    if context.invoked_subcommand is None:
+        from labctl.first_words import show_first_words
+
+        show_first_words()
 
 
-@app.command("run")
+@app.command("run", cls=CompletedCommand)
 def run_command(
     context: typer.Context,
-    protocol: Annotated[str | None, typer.Argument(help="What to run; `labctl protocols` lists them.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that ended early.")] = None,
+    protocol: WhatToRun = None,
+    resume: ToResume = None,
     bench: Annotated[
         Path | None, typer.Option(help="The bench file; without it the packaged one, or the run's.")
     ] = None,
-    backend: Annotated[str | None, typer.Option(help="twin or hardware; with --bench hardware is the default.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")] = None,
+    backend: BackendName = None,
+    settings: Settings = None,
     seed: Annotated[int, typer.Option(min=0, help="Every run of the twin with the same seed is the same.")] = 0,
-    twin: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Overrides a key of [twin].")] = None,
+    twin: TwinKeys = None,
     die: Annotated[Path | None, typer.Option(help="The twin's die, loaded when it exists, saved at the end.")] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Let the twin write down what truly happened.")] = False,
     faults: Annotated[Path | None, typer.Option(metavar="PLAN", help="A file of faults that disturb the twin.")] = None,
@@ -72,6 +89,9 @@ def run_command(
     json: Json = False,
 ) -> None:
     """Run a protocol, or go on with a run that ended early."""
+    if dry and live:
+        raise InputError("--live shows a run, and a dry run leaves none; leave one of them out")
+    window = _window_ahead(context) if live else None
     from labctl.backend import BackendOptions
     from labctl.commands import carry_out, estimate, go_on
     from labctl.plan import RunRequest
@@ -79,7 +99,7 @@ def run_command(
 
     if resume is not None:
         check_beside_resume(context)
-        raise typer.Exit(go_on(data, resume, bench, live=live, json=json))
+        raise typer.Exit(go_on(data, resume, bench, window, json=json))
     if protocol is None:
         raise InputError("name a protocol (`labctl protocols` lists them), or a run with --resume")
     request = RunRequest(
@@ -95,14 +115,38 @@ def run_command(
         note=note,
         operator=operator,
     )
-    if dry and live:
-        raise InputError("--live shows a run, and a dry run leaves none; leave one of them out")
-    raise typer.Exit(estimate(request, json=json) if dry else carry_out(request, live=live, json=json))
+    raise typer.Exit(estimate(request, json=json) if dry else carry_out(request, window, json=json))
+
+
+def _window_ahead(context: typer.Context, page: str = "") -> WindowAhead:
+    """Begin a live window before anything that takes its time to load: it loads what it needs meanwhile."""
+    from labctl.window_process import WindowAhead
+
+    return context.with_resource(WindowAhead(page))
+
+
+@app.command("demo")
+def demo_command(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random number of the twin.")] = 0,
+    no_window: Annotated[bool, typer.Option("--no-window", help="Open no live window, and wait for nobody.")] = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the report in the browser.")] = False,
+    data: Data = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Program, multiply and transform on the twin, in about a minute.
+
+    Three experiments on one die, one window that goes along, and the report of all three side by side.
+    """
+    window = None if no_window else _window_ahead(context, "figure")
+    from labctl.demo import DemoRequest, show_demo
+
+    raise typer.Exit(show_demo(DemoRequest(data, seed, browser=not no_open, json=json), window))
 
 
 @app.command("protocols")
 def protocols_command(
-    name: Annotated[str | None, typer.Argument(help="A protocol; its parameters are shown.")] = None,
+    name: ProtocolName = None,
     json: Json = False,
 ) -> None:
     """List protocols, or the parameters of one."""
@@ -113,7 +157,7 @@ def protocols_command(
 
 @app.command("drivers")
 def drivers_command(
-    name: Annotated[str | None, typer.Argument(help="A driver; its bench file keys are shown.")] = None,
+    name: DriverName = None,
     json: Json = False,
 ) -> None:
     """List drivers, or the bench file keys of one."""
@@ -122,7 +166,7 @@ def drivers_command(
     show_drivers(name, json=json)
 
 
-bench_app = typer.Typer(help="Check a bench, or begin a bench file.", rich_markup_mode=None, no_args_is_help=True)
+bench_app = typer.Typer(cls=CommandGroup, help="Check a bench, or begin a bench file.", rich_markup_mode=None)
 app.add_typer(bench_app, name="bench")
 
 
@@ -133,7 +177,10 @@ def bench_group() -> None:
 
 @bench_app.command("check")
 def bench_check_command(file: Annotated[Path, typer.Argument(help="The bench file.")], json: Json = False) -> None:
-    """Identify every instrument of a bench file and show errors and limits; sets nothing."""
+    """Identify every instrument of a bench file; nothing is set.
+
+    Shows their limits and errors, too.
+    """
     from labctl.bench_check import check_bench
 
     raise typer.Exit(check_bench(file, json=json))
@@ -144,7 +191,10 @@ def bench_init_command(
     file: Annotated[Path, typer.Argument(help="Where the bench file goes; it must not exist.")] = Path("bench.toml"),
     json: Json = False,
 ) -> None:
-    """Write a bench file to begin with, and list the VISA and serial resources of this computer."""
+    """Write a bench file to begin with, and list what is connected.
+
+    These are the VISA and serial resources of this computer.
+    """
     from labctl.bench_init import begin_bench
 
     begin_bench(file, json=json)
@@ -152,15 +202,18 @@ def bench_init_command(
 
 @app.command("runs")
 def runs_command(data: Data = Path("runs"), json: Json = False) -> None:
-    """List runs with their state, and the command that goes on with one."""
+    """List runs: their state, and the command that goes on with one."""
     from labctl.run_list import show_runs
 
     show_runs(data, json=json)
 
 
 @app.command("pause")
-def pause_command(run: RunName = None, data: Data = Path("runs")) -> None:
-    """Let a run finish its step, then make its bench safe until `labctl continue`."""
+def pause_command(run: RunUnderWay = None, data: Data = Path("runs")) -> None:
+    """Pause a run: at the end of its step its bench is made safe.
+
+    `labctl continue` lets it go on.
+    """
     from labctl.run_list import ask_run
     from labctl.steering import Wish
 
@@ -168,8 +221,11 @@ def pause_command(run: RunName = None, data: Data = Path("runs")) -> None:
 
 
 @app.command("continue")
-def continue_command(run: RunName = None, data: Data = Path("runs")) -> None:
-    """Let a paused run go on; identities and settings are checked first."""
+def continue_command(run: RunUnderWay = None, data: Data = Path("runs")) -> None:
+    """Let a paused run go on.
+
+    Identities and settings of the instruments are checked first.
+    """
     from labctl.run_list import ask_run
     from labctl.steering import Wish
 
@@ -178,7 +234,7 @@ def continue_command(run: RunName = None, data: Data = Path("runs")) -> None:
 
 @app.command("stop")
 def stop_command(
-    run: RunName = None,
+    run: RunUnderWay = None,
     now: Annotated[bool, typer.Option("--now", help="Break the step off; what it recorded is lost.")] = False,
     data: Data = Path("runs"),
 ) -> None:
@@ -195,7 +251,10 @@ def safe_command(
     backend: Annotated[str, typer.Option(help="The backend.")] = "hardware",
     json: Json = False,
 ) -> None:
-    """Make every instrument of a bench safe, whatever runs or has died; asks nothing."""
+    """Make a bench safe at once, whatever runs on it or has died.
+
+    The panic button: every instrument of the bench file, without a question.
+    """
     from labctl.safe_command import make_bench_safe
 
     raise typer.Exit(make_bench_safe(bench, backend, json=json))
@@ -203,7 +262,7 @@ def safe_command(
 
 @app.command("show")
 def show_command(run: RunName = None, data: Data = Path("runs"), json: Json = False) -> None:
-    """Show what a run was, on what, with which parameters, and what it came to."""
+    """Show what a run was, on what, and what it came to."""
     from labctl.report.command import show_run
 
     show_run(data, run, json=json)
@@ -211,14 +270,15 @@ def show_command(run: RunName = None, data: Data = Path("runs"), json: Json = Fa
 
 @app.command("report")
 def report_command(
-    runs: Annotated[
-        list[str] | None, typer.Argument(help="Runs, several side by side; without one the newest.")
-    ] = None,
+    runs: RunNames = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For the files; without it RUN/report.")] = None,
     data: Data = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Write a page (HTML) and figures (PNG, PDF) of a run, or of several side by side."""
+    """Write a page with figures of a run, or of several side by side.
+
+    HTML, with the figures as PNG and PDF beside it.
+    """
     from labctl.report.command import write_report
 
     write_report(data, runs or [], out, json=json)
@@ -227,15 +287,16 @@ def report_command(
 @app.command("export")
 def export_command(
     run: RunName = None,
-    kind: Annotated[
-        str | None, typer.Option("--format", help="netcdf or csv; without it as --out ends, or netcdf.")
-    ] = None,
+    kind: Format = None,
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="A file or folder; without it RUN/export.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file of --out.")] = False,
     data: Data = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Write the records of a run as netCDF or CSV, with units and provenance."""
+    """Write a run's records as netCDF or CSV, with units.
+
+    Provenance goes with them.
+    """
     from labctl.export.command import export_run
 
     export_run(data, run, kind, out, force=force, json=json)
@@ -247,7 +308,10 @@ def live_command(
     screenshot: Annotated[Path | None, typer.Option(help="Render the window into this PNG file instead.")] = None,
     data: Data = Path("runs"),
 ) -> None:
-    """Open a window that follows a run; closing it never touches the run."""
+    """Open a window that follows a run, or shows one that is over.
+
+    Closing it never touches the run. Without a run it goes on to the next one, too.
+    """
     from labctl.live import app as live_app
     from labctl.run_reader import find_run
 
@@ -263,38 +327,33 @@ _BUILT_IN = frozenset(str(known.name) for known in (*app.registered_commands, *a
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code: the one place where errors become words."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if completion.is_asked():
+        sys.exit(_complete())
+    sys.stdout, sys.stderr = usable(sys.stdout), usable(sys.stderr)
     raise_on_signals()
     try:
         code = _invoke([argument for argument in arguments if argument != "--traceback"])
     except Exception as error:  # noqa: BLE001 (whatever escapes is a bug of ours, and says so)
-        code = _complain(error, as_json="--json" in arguments)
+        code = complain_of(error, as_json="--json" in arguments)
         if "--traceback" in arguments:
-            _print_traceback()
+            print_traceback()
     try:
         sys.stdout.flush()
     except OSError:
         # What waits in it must not be tried again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = code or _EQUIPMENT
+        code = code or EquipmentError.exit_code
     sys.exit(code)
 
 
-def _print_traceback() -> None:
-    """Print where an error came from; the texts of exceptions may hold what an instrument said."""
-    with suppress(OSError):
-        for line in traceback.format_exc().splitlines():
-            print(escaped(line), file=sys.stderr)  # noqa: T201
-
-
-def _usable(stream: TextIO | None) -> TextIO:
-    """Return a stream that takes any character; one that leads nowhere in place of one that was closed."""
-    if stream is None:
-        return Path(os.devnull).open("w", encoding="utf-8")
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
-    return cast("TextIO", stream)
+def _complete() -> int:
+    """Answer the shell that asks what could be typed; in the middle of somebody's line nothing is said of errors."""
+    sys.modules["rich"] = None  # type: ignore[assignment]  # typer would load it, to break descriptions into lines
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stderr(nowhere), suppress(Exception):
+        completion.join_words()
+        _invoke([])
+    return 1
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -309,7 +368,7 @@ def _invoke(arguments: list[str]) -> int:
     except Exit as ended:
         return ended.exit_code
     except TyperException as error:
-        raise InputError(_usage(error.format_message(), arguments)) from None
+        raise InputError(usage_words(error)) from None
     return code if isinstance(code, int) else 0
 
 
@@ -339,31 +398,3 @@ def _add_command(name: str) -> None:
         app.add_typer(command, name=name)
     else:
         app.command(name)(command)
-
-
-def _usage(message: str, arguments: list[str]) -> str:
-    """Return what is wrong with a command line, with the nearest command where there is one."""
-    commands = [command.name or "" for command in app.registered_commands]
-    commands += [group.name or "" for group in app.registered_groups]
-    near = nearest(arguments[0], commands) if arguments and arguments[0] not in commands else None
-    return f"{message.rstrip('.')}; " + (f"did you mean {near!r}?" if near else "see `labctl --help`")
-
-
-def _complain(error: Exception, as_json: bool) -> int:
-    """Say what went wrong in one line; return the exit code that it stands for."""
-    from labctl.console import complain, error_json, print_json, print_lines
-    from labctl.summaries import summary_lines
-
-    ignore_signals()
-    kind, message, code, run = type(error).__name__, str(error), _BUG, None
-    if isinstance(error, LabctlError):
-        code, run = error.exit_code, error.run
-    if code == _BUG:
-        message = f"a bug of ours: {message or kind}; --traceback shows where"
-    with suppress(OutputError):
-        if isinstance(error, InterruptedRunError):
-            print_lines([] if as_json else summary_lines(error.summary))
-        complain(message)
-        if as_json:
-            print_json(error_json(kind, message, run))
-    return code

@@ -16,7 +16,6 @@ from labctl.run_reader import find_run
 from labctl.stop_requests import ignore_signals
 from labctl.summaries import criteria_lines, summary_lines
 from labctl.units import format_quantity
-from labctl.window_process import open_window
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
     from labctl.bench import Driver
     from labctl.engine import RunResult
     from labctl.plan import RunRequest
+    from labctl.window_process import WindowAhead
 
 
-def carry_out(request: RunRequest, live: bool, json: bool) -> int:
+def carry_out(request: RunRequest, window: WindowAhead | None, json: bool) -> int:
     """Run a protocol with progress on stderr and the summary on stdout; return the exit code."""
-    with ProgressWatcher(open_window if live else None) as watcher:
+    with ProgressWatcher(window.open if window else None) as watcher:
         result = engine.run(request, watcher)
     return _show(result, json)
 
@@ -45,10 +45,10 @@ def estimate(request: RunRequest, json: bool) -> int:
     return 0 if found.result.passed else 1
 
 
-def go_on(data: Path, name: str, bench: Path | None, live: bool, json: bool) -> int:
+def go_on(data: Path, name: str, bench: Path | None, window: WindowAhead | None, json: bool) -> int:
     """Go on with a run that ended early, on `bench` if it has moved, as `carry_out` does; return the exit code."""
     folder = find_run(data, name)
-    with ProgressWatcher(open_window if live else None) as watcher:
+    with ProgressWatcher(window.open if window else None) as watcher:
         result = engine.resume(folder, watcher, bench=bench)
     return _show(result, json)
 
@@ -57,7 +57,7 @@ def _show(result: RunResult, json: bool) -> int:
     """Print what a run came to; return the exit code."""
     ignore_signals()
     if json:
-        print_json(_result_json(result))
+        print_json(result_json(result))
     else:
         print_lines(_result_lines(result))
     return 0 if result.passed else 1
@@ -122,7 +122,8 @@ def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
-def _result_json(result: RunResult) -> dict[str, Any]:
+def result_json(result: RunResult) -> dict[str, Any]:
+    """Return what `--json` prints of a run that came to its end."""
     return {
         "run": str(result.folder),
         "protocol": result.protocol,

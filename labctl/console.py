@@ -42,6 +42,13 @@ def print_lines(lines: Iterable[str]) -> None:
         raise OutputError(f"cannot print the result: {error.strerror or error}") from None
 
 
+def print_beside(lines: Iterable[str]) -> None:
+    """Print lines on stderr, for people, where stdout is for one JSON object."""
+    with suppress(OSError):
+        for line in lines:
+            print(escaped(line, _WHOLE), file=sys.stderr)  # noqa: T201
+
+
 def complain(message: str) -> None:
     """Print one line on stderr; what an instrument said in it cannot move the cursor or add lines."""
     # An error of a library may have several lines of its own; they become one.

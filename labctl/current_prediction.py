@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.board_features import Coding, Direction
 from labctl.errors import EnvelopeError
-from labctl.instruments import Cell, ReadScheme, WriteScheme
 from labctl.levels import REFERENCE_VOLTAGE
 from labctl.units import format_quantity
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from labctl.board_data import CellReadings, Pulse
     from labctl.board_features import ProductSetup
-    from labctl.instruments import CellReadings, Pulse
     from labctl.limits import Envelope
 
 RISE_TIME = 10e-6

@@ -31,8 +31,8 @@ from labctl.stop_requests import StopRequests
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from labctl.board_data import Cell
     from labctl.engine import Watcher
-    from labctl.instruments import Cell
     from labctl.plan import Plan, RunRequest
     from labctl.run_end import RunResult
 

@@ -22,6 +22,7 @@ from labctl.plan import plan, plan_again
 from labctl.provenance import manifest, user
 from labctl.pulse_history import LIFE
 from labctl.recognised import recognise
+from labctl.run_end import RunResult
 from labctl.run_lock import run_lock_name
 from labctl.run_names import check_data, run_name
 from labctl.run_reader import RunReader
@@ -38,9 +39,8 @@ if TYPE_CHECKING:
     from labctl.backend import Backend
     from labctl.instruments import Identity
     from labctl.plan import Plan, RunRequest
-    from labctl.run_end import RunResult
 
-__all__ = ["Watcher", "rehearse", "resume", "run"]
+__all__ = ["RunResult", "Watcher", "rehearse", "resume", "run"]
 
 
 def run(request: RunRequest, watcher: Watcher, wall: WallClock | None = None) -> RunResult:

@@ -4,6 +4,7 @@ LabctlError                      carries the exit code of the command line
 ├── InputError (2)               mend what you typed; nothing was sent
 │   ├── UnitError                write the quantity with its unit, as in "0.9 V"
 │   ├── UnknownNameError         use the name that the message offers
+│   ├── PluginError              update or uninstall the package that the message names
 │   ├── BenchFileError           mend the line of the bench file that the message names
 │   ├── ParameterError           mend the `--set` that the message names
 │   ├── EnvelopeError            stay inside the die's envelope, or widen it on purpose
@@ -67,6 +68,10 @@ class UnknownNameError(InputError):
         near = nearest(name, names)
         hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(names) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}; {hint}")
+
+
+class PluginError(InputError):
+    """A package offers a driver, a protocol or the like that cannot be loaded, or is none."""
 
 
 class BenchFileError(InputError):

@@ -100,7 +100,7 @@ class Execution:
                 if self._waking.is_first:
                     self._watcher.began(self._folder, steps, self._store.steps)
                 self._drive_safely()
-                return self._finish(self._outcome())
+                return self._finish(self._records())
             except (InterruptedRunError, StopNowError) as stopped:
                 raise self._stopped(stopped.signal_number) from None
             except InputError as error:
@@ -180,28 +180,29 @@ class Execution:
 
     def _stopped(self, signal_number: int) -> InterruptedRunError:
         """Return what a stopped run amounts to."""
-        outcome = self._outcome()
+        outcome = self._outcome(self._records())
         stopped = InterruptedRunError(signal_number, "stopped; what was recorded is saved, and every output is off")
         stopped.summary = outcome.summary
         self._end("stopped", outcome, stopped)
         return stopped
 
-    def _outcome(self) -> Outcome:
-        """Sum up what is on disk: the whole run, whatever process wrote it."""
-        return self._plan.protocol.summarise(self._records(), self._plan.parameters)
+    def _outcome(self, records: list[Any]) -> Outcome:
+        return self._plan.protocol.summarise(records, self._plan.parameters)
 
     def _records(self) -> list[Any]:
+        """Return what is on disk: the whole run, whatever process wrote it."""
         with closing(RunReader(self._folder)) as reader:
             return reader.typed(RECORDS, self._plan.protocol.record)
 
-    def _keep_files(self) -> None:
+    def _keep_files(self, records: list[Any]) -> None:
         """Write what the protocol makes of its records beside them."""
         make = self._plan.protocol.files
-        for file in () if make is None else make(self._records(), self._plan.parameters):
+        for file in () if make is None else make(records, self._plan.parameters):
             write_run_file(self._folder, file.name, file.content)
 
-    def _finish(self, outcome: Outcome) -> RunResult:
-        self._keep_files()
+    def _finish(self, records: list[Any]) -> RunResult:
+        outcome = self._outcome(records)
+        self._keep_files(records)
         cost = self._store.cost()
         self._end("finished", outcome, None)
         return RunResult(

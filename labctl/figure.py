@@ -70,6 +70,8 @@ class Map:
     """Values of shape (rows, columns) as colours, row 0 on top.
 
     `diverging` puts 0 in the middle of the colours. `names` are those of the values 0, 1, 2..., where they are kinds.
+    `first` are row and column of the first value, where the map shows a part of an array. What is not a number is drawn
+    in a colour of its own: nothing is known there. A `picture` of greys of 0..1 goes from black to white.
     """
 
     values: NDArray[np.float64]
@@ -77,6 +79,8 @@ class Map:
     unit: str = ""
     diverging: bool = False
     names: tuple[str, ...] = ()
+    first: tuple[int, int] = (0, 0)
+    picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ labctl's own files hold tables and indices only, so whatever holds more is damag
 from __future__ import annotations
 
 import sqlite3
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -48,18 +49,15 @@ class Patience:
     """
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
         self._files = (path, path.with_name(path.name + "-wal"))
-        self._left = 0
         self.renew()
-        db.set_progress_handler(self._count, _STEP)
 
     def renew(self) -> None:
         """Begin a question."""
-        self._left = (_LEAST + _PER_BYTE * sum(map(_size, self._files))) // _STEP
-
-    def _count(self) -> int:
-        self._left -= 1
-        return self._left < 0
+        looks = (_LEAST + _PER_BYTE * sum(map(_size, self._files))) // _STEP
+        # It must not be a function in Python: there a signal could be heard, and what its handler raises SQLite drops.
+        self._db.set_progress_handler(chain(repeat(0, looks), repeat(1)).__next__, _STEP)
 
 
 def _size(path: Path) -> int:

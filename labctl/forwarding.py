@@ -17,23 +17,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from labctl.board_features import Coefficients, Direction, ProductReadings, ProductSetup, SelfTest
-    from labctl.instruments import (
+    from labctl.board_data import (
         BoardStatus,
         Capabilities,
         Cell,
         CellReadings,
         ComplianceAction,
-        Identity,
         Pulse,
         PulseReceipt,
-        PulseTrain,
-        Reading,
         ReadScheme,
-        SourceSetup,
         Trip,
         WriteScheme,
     )
+    from labctl.board_features import Coefficients, Direction, ProductReadings, ProductSetup, SelfTest
+    from labctl.instruments import Identity
+    from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
 
 class ForwardingProbeBoard(ProbeBoard):
@@ -140,6 +138,7 @@ class ForwardingSourceMeter(SourceMeter):
         self.name = smu.name
         self.address = smu.address
         self.has_watchdog = smu.has_watchdog
+        self.sweeps_by_itself = smu.sweeps_by_itself
         self.pulse_width_min = smu.pulse_width_min
 
     @override

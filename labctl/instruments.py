@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, IntFlag
 from typing import TYPE_CHECKING, ClassVar
 
 from labctl.board_features import BoardFeatures
@@ -18,8 +17,19 @@ from labctl.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from labctl.board_data import (
+        BoardStatus,
+        Capabilities,
+        Cell,
+        CellReadings,
+        ComplianceAction,
+        Pulse,
+        PulseReceipt,
+        ReadScheme,
+        Trip,
+        WriteScheme,
+    )
+    from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +52,6 @@ class Identity:
 
     def __str__(self) -> str:
         return self.reply or ",".join((self.vendor, self.model, self.serial, self.firmware))
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A crossing of the array, counted from 0."""
-
-    row: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"row {self.row}, column {self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """A train of `count` equal pulses on one cell.
-
-    Args:
-        cell: where.
-        amplitude: height in V, with sign.
-        width: of one pulse, in s.
-        count: how many.
-    """
-
-    cell: Cell
-    amplitude: float
-    width: float
-    count: int = 1
 
 
 class Instrument(ABC):
@@ -104,80 +86,15 @@ class Instrument(ABC):
         """Close the channel. Closing twice is harmless."""
 
 
-class OffMode(Enum):
-    """What the terminals of a source-measure unit do while its output is off."""
-
-    NORMAL = "normal"
-    HIGH_IMPEDANCE = "high impedance"
-    ZERO = "zero"
-    GUARD = "guard"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSetup:
-    """How a source-measure unit sources voltage and measures current.
-
-    Args:
-        voltage: the largest magnitude that will be sourced; selects a fixed source range (V).
-        current_limit: compliance (A).
-        current_range: fixed measure range that holds this current (A); None measures with auto range.
-        nplc: integration time in power line cycles.
-        four_wire: remote sense.
-        off_mode: what the terminals do while the output is off.
-    """
-
-    voltage: float
-    current_limit: float
-    current_range: float | None = None
-    nplc: float = 1.0
-    four_wire: bool = False
-    off_mode: OffMode = OffMode.NORMAL
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One reading of a source-measure unit.
-
-    Args:
-        voltage: sourced or read back (V).
-        current: measured (A); not a number when `overrange`.
-        time: since the instrument's first reading (s), by the instrument.
-        in_compliance: the limit held the output back: the voltage is not what was asked for.
-        overrange: the reading did not fit the measure range.
-    """
-
-    voltage: float
-    current: float
-    time: float
-    in_compliance: bool = False
-    overrange: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PulseTrain:
-    """A train of equal rectangular pulses of voltage from a source-measure unit.
-
-    Args:
-        level: of the pulses (V).
-        width: of each pulse (s), by the instrument's own definition.
-        count: how many.
-        base: level before, between and after the pulses (V).
-        rest: from the end of a pulse to the beginning of the next one (s).
-    """
-
-    level: float
-    width: float
-    count: int = 1
-    base: float = 0.0
-    rest: float = 1e-3
-
-
 class SourceMeter(Instrument):
     """A source-measure unit that sources voltage and measures current."""
 
     has_watchdog: bool = False
     """Whether the instrument makes its own output safe when the host falls silent. A driver that says so names the
     command in its docstring; one that does not says where none was found."""
+    sweeps_by_itself: bool = True
+    """Whether the instrument goes on through a sweep when the host falls silent. A driver that steps from level to
+    level itself says False, and no sweep goes above the die's read voltage: what is left standing must not write."""
     pulse_width_min: float | None = None
     """Width (s) of the shortest pulse that the instrument puts out; None: it has no pulses."""
 
@@ -246,131 +163,6 @@ class SourceMeter(Instrument):
     @abstractmethod
     def read_errors(self) -> list[str]:
         """Return and clear what stands in the instrument's error queue, oldest first."""
-
-
-class BoardState(IntEnum):
-    """State of the probe board (BOARD specification, section 2, rule 6)."""
-
-    SAFE = 0
-    IDLE = 1
-    ARMED = 2
-
-
-class Trip(IntFlag):
-    """Protections of the probe board that fired."""
-
-    NONE = 0
-    WATCHDOG = 1
-    COMPLIANCE = 2
-    OVER_TEMPERATURE = 4
-    INTERLOCK = 8
-    SUPPLY = 16
-
-
-class WriteScheme(IntEnum):
-    """What the other lines get while a cell is pulsed: V/2, or V/3 and 2V/3."""
-
-    HALF = 2
-    THIRD = 3
-
-
-class ReadScheme(IntEnum):
-    """What the other lines of the driven side get while cells are read."""
-
-    GROUND = 0
-    FLOAT = 1
-    REVERSE = 4
-
-
-class ComplianceAction(IntEnum):
-    """What the board does with a line that reaches its current limit."""
-
-    CLAMP = 0
-    TRIP = 1
-
-
-class Feature(IntFlag):
-    """What a probe board can do beyond reading and pulsing."""
-
-    NONE = 0
-    SMU_PORT = 1
-    MULTIPLY = 2
-    TEMPERATURE = 4
-    SELF_TEST = 8
-    CALIBRATION = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a probe board can do; voltages in V, widths in s."""
-
-    rows: int
-    columns: int
-    v_min: float
-    v_max: float
-    read_limit: float
-    write_step: float
-    read_step: float
-    width_min: float
-    width_max: float
-    count_max: int
-    averages_max: int
-    features: Feature
-
-
-@dataclass(frozen=True, slots=True)
-class BoardStatus:
-    """State of a probe board.
-
-    Args:
-        state: SAFE, IDLE or ARMED.
-        trips: protections that fired and were not cleared.
-        delivered: pulses put out since power-up.
-        boot: power-ups so far.
-        temperature: in degC.
-        bad_frames: damaged frames that the board dropped.
-        time: since power-up, in s.
-    """
-
-    state: BoardState
-    trips: Trip
-    delivered: int
-    boot: int
-    temperature: float
-    bad_frames: int
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
-class CellReadings:
-    """Mean currents of n cells, in the order they were asked for.
-
-    Args:
-        voltage: across each cell, as the converter put it out (V).
-        current: shape (n,), in A.
-        saturated: shape (n,): amplifier or converter was at its end.
-        in_compliance: shape (n,): the line driver was held back by its limit.
-    """
-
-    voltage: float
-    current: NDArray[np.float64]
-    saturated: NDArray[np.bool_]
-    in_compliance: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class PulseReceipt:
-    """What a list of pulses did.
-
-    Args:
-        executed: entries of the list that were put out.
-        delivered: the board's pulse counter afterwards.
-        boot: the board's power-up counter; with another boot, `delivered` starts anew.
-    """
-
-    executed: int
-    delivered: int
-    boot: int
 
 
 class ProbeBoard(Instrument, BoardFeatures):

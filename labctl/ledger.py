@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from labctl.instruments import BoardStatus, Cell, Pulse
+    from labctl.board_data import BoardStatus, Cell, Pulse
 
 
 class WriteState(Enum):

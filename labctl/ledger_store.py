@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from typing_extensions import override
 
+from labctl.board_data import Cell, Pulse
 from labctl.errors import StoreError
-from labctl.instruments import Cell, Pulse
 from labctl.ledger import Intent, Ledger, OpenWrite, PulseCount, WriteState
 
 if TYPE_CHECKING:

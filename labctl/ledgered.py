@@ -10,25 +10,19 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from labctl.board_data import Cell, Pulse
 from labctl.errors import InDoubtError
 from labctl.forwarding import ForwardingProbeBoard, ForwardingSourceMeter
-from labctl.instruments import Cell, Pulse
 from labctl.ledger import Intent, NoLedger, OpenWrite, Outcome, PulseCount, WriteState, settle
 from labctl.timed import point_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from labctl.instruments import (
-        CellReadings,
-        ProbeBoard,
-        PulseReceipt,
-        PulseTrain,
-        Reading,
-        SourceMeter,
-        SourceSetup,
-    )
+    from labctl.board_data import CellReadings, PulseReceipt
+    from labctl.instruments import ProbeBoard, SourceMeter
     from labctl.ledger import Ledger
+    from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
 ONLY_CELL = Cell(0, 0)
 """The cell that an SMU is wired to where there is no probe board."""

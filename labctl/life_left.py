@@ -13,7 +13,7 @@ from labctl.pulse_life import too_many
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.plan import Plan
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from typing_extensions import override
 
+from labctl.board_data import Cell, Pulse
 from labctl.board_features import Coding
 from labctl.errors import InputError
 from labctl.forwarding import ForwardingProbeBoard, ForwardingSourceMeter
-from labctl.instruments import Cell, Pulse
 from labctl.limits import number_of, source_edge, voltage_edge, whole_of, width_edge, within
 
 if TYPE_CHECKING:
@@ -24,18 +24,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from labctl.board_data import CellReadings, ComplianceAction, PulseReceipt
     from labctl.board_features import ProductReadings, ProductSetup
-    from labctl.instruments import (
-        CellReadings,
-        ComplianceAction,
-        ProbeBoard,
-        PulseReceipt,
-        PulseTrain,
-        Reading,
-        SourceMeter,
-        SourceSetup,
-    )
+    from labctl.instruments import ProbeBoard, SourceMeter
     from labctl.limits import Envelope
+    from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from labctl.errors import EnvelopeError, InputError
 from labctl.units import format_quantity
 
 if TYPE_CHECKING:
-    from labctl.instruments import Pulse
+    from labctl.board_data import Pulse
 
 
 _UNITS = {

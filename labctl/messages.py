@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.instruments import BoardState, BoardStatus, Capabilities, Cell, Feature, Pulse, Trip
+from labctl.board_data import BoardState, BoardStatus, Capabilities, Cell, Feature, Pulse, Trip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

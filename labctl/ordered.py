@@ -19,21 +19,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from labctl.board_data import Cell, CellReadings, Pulse, PulseReceipt, ReadScheme, WriteScheme
     from labctl.board_features import ProductReadings, ProductSetup
     from labctl.errors import LabctlError
-    from labctl.instruments import (
-        Cell,
-        CellReadings,
-        ProbeBoard,
-        Pulse,
-        PulseReceipt,
-        PulseTrain,
-        Reading,
-        ReadScheme,
-        SourceMeter,
-        WriteScheme,
-    )
+    from labctl.instruments import ProbeBoard, SourceMeter
     from labctl.remembered import RememberedSourceMeter
+    from labctl.smu_data import PulseTrain, Reading
     from labctl.smu_route import SmuRoute
 
 

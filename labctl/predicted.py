@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from labctl.board_data import ReadScheme, WriteScheme
 from labctl.errors import EnvelopeError
 from labctl.forwarding import ForwardingProbeBoard, ForwardingSourceMeter
-from labctl.instruments import ReadScheme, WriteScheme
 from labctl.levels import REFERENCE_VOLTAGE
 from labctl.units import format_quantity
 
@@ -21,20 +21,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from labctl.board_data import Cell, CellReadings, Pulse, PulseReceipt, Trip
     from labctl.board_features import ProductReadings, ProductSetup
     from labctl.current_prediction import CurrentPrediction
-    from labctl.instruments import (
-        Cell,
-        CellReadings,
-        ProbeBoard,
-        Pulse,
-        PulseReceipt,
-        PulseTrain,
-        Reading,
-        SourceMeter,
-        SourceSetup,
-        Trip,
-    )
+    from labctl.instruments import ProbeBoard, SourceMeter
+    from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
     Look = Callable[[Sequence[Cell], float, int], CellReadings]
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from labctl.bench import Die
+    from labctl.board_data import Capabilities, Cell
     from labctl.figure import Figure
-    from labctl.instruments import Capabilities, Cell, Instrument
+    from labctl.instruments import Instrument
     from labctl.protocol_bench import ProtocolBench
 
 
@@ -123,6 +124,8 @@ class Protocol(Generic[ParametersT, RecordT]):
         figure: what the records of a run, whole or broken off, look like; never called without a record.
         in_truth: a record as it would be had the cell's true conductance (S) been read: what an audit sums up. Records
             of such a protocol name `row`, `column`, `boot` and `delivered`.
+        standing: those of the records that hold, where later ones take the place of earlier ones, as of a cell that is
+            on its way; an audit counts these. None: each holds.
         files: what a finished run leaves in its folder beside its records.
     """
 
@@ -142,6 +145,7 @@ class Protocol(Generic[ParametersT, RecordT]):
     figure: Callable[[Sequence[RecordT], ParametersT], Figure] | None = None
     in_truth: Callable[[RecordT, float], RecordT] | None = None
     check_board: Callable[[Capabilities, ParametersT], None] | None = None
+    standing: Callable[[Sequence[RecordT]], Sequence[RecordT]] | None = None
     files: Callable[[Sequence[RecordT], ParametersT], Iterable[RunFile]] | None = None
 
     def needed(self, parameters: ParametersT) -> tuple[type[Instrument], ...]:

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
     from labctl.backend import Clock
     from labctl.bench import Bench, Die
-    from labctl.instruments import Cell, ProbeBoard, SourceMeter
+    from labctl.board_data import Cell
+    from labctl.instruments import ProbeBoard, SourceMeter
     from labctl.limits import Envelope
 
 

@@ -16,9 +16,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from labctl.board_data import Cell
 from labctl.errors import StoreError
 from labctl.foreign_database import distrust
-from labctl.instruments import Cell
 from labctl.run_names import id_of, manifest_text, run_id
 from labctl.run_reader import RunReader, run_folders, sqlite_uri
 from labctl.store import UNREADABLE

@@ -18,7 +18,7 @@ from labctl.ledger import Intent, Ledger, OpenWrite, Outcome, PulseCount
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
 
 
 def pulses_had(intent: Intent, put_out: int | None) -> Counter[Cell]:

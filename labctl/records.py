@@ -2,7 +2,8 @@
 
 A record is a frozen, slotted dataclass whose fields are floats, ints, bools, text, or rows of floats
 (`tuple[Amperes, ...]`); a float carries its unit as an annotation (`labctl.units`), and a field's documentation stands
-in a docstring below it or in the class docstring.
+in a docstring below it or in the class docstring. A row may say what its numbers lie along, which is its dimension in
+an export: `Annotated[tuple[Amperes, ...], Along("output")]`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,17 @@ RESERVED = frozenset({"id", "step"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Along:
+    """What the numbers of a row lie along, as a part of a field's annotation.
+
+    Args:
+        name: a word, as in "output".
+    """
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Column:
     """One field of a record type.
 
@@ -37,11 +49,13 @@ class Column:
         name: of the field.
         type: "float", "int", "bool", "str" or "floats".
         unit: SI symbol, "levels", "dB", or "" where there is none.
+        along: what the numbers of a row lie along; "" where nobody says.
     """
 
     name: str
     type: str
     unit: str
+    along: str = ""
 
     @property
     def sql(self) -> str:
@@ -97,16 +111,18 @@ def unpack_row(data: bytes) -> tuple[float, ...]:
 def _column(name: str, hint: Any) -> Column:
     if name in RESERVED:
         raise TypeError(f"record field {name!r}: the run folder has a column of its own of that name; choose another")
-    parts = typing.get_args(hint)
-    if typing.get_origin(hint) is tuple and len(parts) == 2 and parts[1] is Ellipsis:
+    bare, said = _base(hint)
+    parts, along = typing.get_args(bare), ""
+    if typing.get_origin(bare) is tuple and len(parts) == 2 and parts[1] is Ellipsis:
         of, annotations = _base(parts[0])
         kind = ROW_TYPE if of is float else ""
+        along = next((annotation.name for annotation in said if isinstance(annotation, Along)), "")
     else:
-        of, annotations = _base(hint)
+        of, annotations = bare, said
         kind = of.__name__ if of in FIELD_TYPES else ""
     if not kind:
         raise TypeError(f"record field {name!r} is {hint!r}; a record holds float, int, bool, str or tuple[float, ...]")
-    return Column(name, kind, unit_of(annotations))
+    return Column(name, kind, unit_of(annotations), along)
 
 
 def _base(hint: Any) -> tuple[Any, tuple[Any, ...]]:

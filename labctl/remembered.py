@@ -11,16 +11,9 @@ from labctl.forwarding import ForwardingProbeBoard, ForwardingSourceMeter
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from labctl.instruments import (
-        ComplianceAction,
-        ProbeBoard,
-        PulseTrain,
-        Reading,
-        ReadScheme,
-        SourceMeter,
-        SourceSetup,
-        WriteScheme,
-    )
+    from labctl.board_data import ComplianceAction, ReadScheme, WriteScheme
+    from labctl.instruments import ProbeBoard, SourceMeter
+    from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
 
 class RememberedProbeBoard(ForwardingProbeBoard):

@@ -14,7 +14,7 @@ from labctl.errors import InputError, LabctlError, StoreError
 from labctl.locks import holder_of
 from labctl.run_lock import is_alive, run_lock_name
 from labctl.run_names import RUN_NAME
-from labctl.run_reader import RunReader, find_run, run_folders
+from labctl.run_reader import RunReader, find_run, run_folders, step_words
 from labctl.steering import Wish, steer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DATA = Path("runs")
 """Where runs are kept if nobody says otherwise."""
-_RUNNING = ("starting", "running", "paused")
+RUNNING = ("starting", "running", "paused")
 """States of a run that has not said how it ended."""
 _ANSWERS = {
     Wish.PAUSE: "pauses at the end of its step; `labctl continue` lets it go on",
@@ -62,7 +62,10 @@ def show_runs(data: Path, json: bool) -> None:
     if json:
         print_json({"runs": [asdict(line) for line in lines]})
         return
-    rows = [(line.run, line.state, f"{line.steps} of {line.of}", line.resume) for line in lines]
+    rows = [
+        (line.run, line.state, step_words(line.steps, line.of if line.state != "finished" else 0), line.resume)
+        for line in lines
+    ]
     print_lines(table([("run", "state", "steps", "go on with"), *rows]) if rows else [f"there is no run in {data}"])
 
 
@@ -95,22 +98,22 @@ def _line(folder: Path, option: str) -> RunLine:
     except (StoreError, ValueError):
         state = "starting" if is_alive(folder) else "unreadable"
         return RunLine(folder.name, "", state, 0, 0, "")
-    if state in _RUNNING and not is_alive(folder):
+    if state in RUNNING and not is_alive(folder):
         state = "died"
-    resume = f"labctl run --resume {_word(folder, option)}" if _can_go_on(folder, manifest, state) else ""
+    resume = f"labctl run --resume {run_word(folder, option)}" if can_go_on(folder, manifest, state) else ""
     of: object = manifest.get("steps")
     protocol = str(manifest.get("protocol", ""))
     return RunLine(folder.name, protocol, state, steps, of if isinstance(of, int) else 0, resume)
 
 
-def _word(folder: Path, option: str) -> str:
+def run_word(folder: Path, option: str) -> str:
     """Return how a run is named in a command; one that was renamed by its path, as no name is safe from everything."""
     return f"{folder.name}{option}" if RUN_NAME.fullmatch(folder.name) else shlex.quote(str(folder))
 
 
-def _can_go_on(folder: Path, manifest: Mapping[str, Any], state: str) -> bool:
+def can_go_on(folder: Path, manifest: Mapping[str, Any], state: str) -> bool:
     """Return whether there is a command that goes on with a run."""
-    if state in ("finished", *_RUNNING):
+    if state in ("finished", *RUNNING):
         return False
     try:
         backend = cast("type[Backend]", plugins.load(plugins.BACKENDS, str(manifest["asked"]["backend"])))

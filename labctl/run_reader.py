@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
 from labctl import ledger_store
-from labctl.errors import RunNotFoundError, StoreError
+from labctl.errors import RunNotFoundError, StoreError, nearest
 from labctl.foreign_database import Patience, distrust
 from labctl.records import ROW_TYPE, Column, columns, unpack_row
 from labctl.run_cost import Cost
@@ -22,18 +22,20 @@ from labctl.store import COST, DATABASE, UNREADABLE
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
 
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "float": lambda value: math.nan if value is None else value,
-    "int": int,
-    "bool": bool,
-    "str": str,
-    ROW_TYPE: unpack_row,
+_READERS: dict[str, Callable[[tuple[Any, ...]], Iterable[Any]]] = {
+    "float": lambda part: part if None not in part else (math.nan if value is None else value for value in part),
+    "int": lambda part: map(int, part),
+    "bool": lambda part: map(bool, part),
+    "str": lambda part: map(str, part),
+    ROW_TYPE: lambda part: map(unpack_row, part),
 }
-"""How SQLite's values become a field's again: it keeps NaN as NULL, and booleans as numbers."""
+"""How SQLite's values become those of a field again: it keeps NaN as NULL, and booleans as numbers."""
+_AT_ONCE = 10_000
+"""Rows after which Python comes to its own again: some hundredths of a second."""
 RecordT = TypeVar("RecordT")
 
 
@@ -77,6 +79,7 @@ class RunReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.manifest = _read_manifest(folder)
+        self._at_rest = _at_rest(folder / DATABASE)
         self._db = _open_read_only(folder / DATABASE)
         self._patience = Patience(self._db, folder / DATABASE)
 
@@ -97,8 +100,7 @@ class RunReader:
             limit: at most so many rows; negative: all.
         """
         self._known(record_type)
-        query = f'SELECT * FROM "{record_type}" WHERE id > ? ORDER BY id LIMIT ?'  # noqa: S608 (a name just looked up)
-        return self._rows(query, (after, limit))
+        return self._rows(_record_query(record_type), (after, limit))
 
     def column(self, record_type: str, name: str) -> list[Any]:
         """Return one field of all records of a type, in order."""
@@ -130,11 +132,14 @@ class RunReader:
         if [column.name for column in self._known(record_type)] != [column.name for column in columns(kind)]:
             raise StoreError(f"{self.folder} was written by another version of {kind.__name__}")
         readers = [_READERS[column.type] for column in columns(kind)]
-        rows = self.records(record_type, after, limit)
+        found: list[RecordT] = []
         try:
-            return [kind(*(read(value) for read, value in zip(readers, row[2:], strict=True))) for row in rows]
+            for rows in self._parts(_record_query(record_type), (after, limit)):
+                _, _, *parts = zip(*rows, strict=True)
+                found += map(kind, *(read(part) for read, part in zip(readers, parts, strict=True)))
         except (ValueError, TypeError):
             raise self._damaged("its records") from None
+        return found
 
     def steps(self) -> int:
         """Return how many steps are done."""
@@ -150,6 +155,11 @@ class RunReader:
         if not (isinstance(time, float) and math.isfinite(time)):
             raise self._damaged("the times of its steps")
         return time
+
+    def step_ends(self, after: int = 0, limit: int = -1) -> list[tuple[int, float]]:
+        """Return number and bench time (s) of the ends of steps, in order; which ones as in `records`, by number."""
+        query = "SELECT number, bench_time FROM step WHERE number > ? ORDER BY number LIMIT ?"
+        return self._rows(query, (after, limit))
 
     def state(self) -> RunState:
         """Return the state that the run entered last."""
@@ -184,6 +194,10 @@ class RunReader:
         """Return (UTC time, message) of everything written down, in order."""
         return self._texts("SELECT utc, message FROM log ORDER BY id", "its log")
 
+    def is_outdated(self) -> bool:
+        """Return whether a run that was at rest when this was made is written again: only a new reader sees it."""
+        return self._at_rest is not None and self._at_rest != _at_rest(self.folder / DATABASE)
+
     def close(self) -> None:
         """Let go of the files."""
         self._db.close()
@@ -205,11 +219,22 @@ class RunReader:
         return StoreError(f"cannot read {self.folder / DATABASE}: {what} are not as labctl writes them; it is damaged")
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        self._patience.renew()
+        return [row for rows in self._parts(query, values) for row in rows]
+
+    def _parts(self, query: str, values: Sequence[Any]) -> Iterator[list[Any]]:
+        """Yield what a question finds, some rows at once: between them a signal is heard."""
         try:
-            return self._db.execute(query, values).fetchall()
+            self._patience.renew()
+            rows = self._db.execute(query, values)
+            while some := rows.fetchmany(_AT_ONCE):
+                yield some
         except UNREADABLE as error:
             raise StoreError(f"cannot read {self.folder / DATABASE}: {error}") from None
+
+
+def _record_query(record_type: str) -> str:
+    """Return the question for records of a type whose name was just looked up."""
+    return f'SELECT * FROM "{record_type}" WHERE id > ? ORDER BY id LIMIT ?'  # noqa: S608
 
 
 def run_folders(data: Path) -> list[Path]:
@@ -226,6 +251,13 @@ def _is_run(path: Path) -> bool:
     if path.is_symlink() or not path.is_dir():
         return False
     return RUN_NAME.fullmatch(path.name) is not None or _holds_manifest(path)
+
+
+def step_words(done: int, expected: int | None) -> str:
+    """Return how far a run is, as "3 of 11"; "3" where nobody knows how many it will be."""
+    if not expected:
+        return f"{done:,}"
+    return f"{done:,} of {expected:,}" if done <= expected else f"{done:,} ({expected:,} were expected)"
 
 
 def find_run(data: Path, run: str | None) -> Path:
@@ -254,7 +286,16 @@ def find_run(data: Path, run: str | None) -> Path:
         return matches[0]
     if matches:
         raise RunNotFoundError(f"{run!r} may be {matches[0].name} or {matches[1].name}; write more of it")
-    raise RunNotFoundError(f"there is no run {run!r} in {data}; name a run folder, or choose --data")
+    raise RunNotFoundError(f"there is no run {run!r} in {data}; {_instead(run, folders)}")
+
+
+def _instead(run: str, folders: Sequence[Path]) -> str:
+    """Return what may have been meant by a name that no run has."""
+    ends = {folder.name.rpartition("_")[2]: folder.name for folder in folders}
+    near = nearest(run, [folder.name for folder in folders]) or nearest(run, ends)
+    if near is not None:
+        return f"did you mean {near!r}?"
+    return "name a run folder, or choose --data" + (f"; the newest is {folders[-1].name!r}" if folders else "")
 
 
 def _holds_manifest(folder: Path) -> bool:
@@ -291,6 +332,19 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", manifest)
 
 
+def _at_rest(path: Path) -> tuple[int, int] | None:
+    """Return what changes as soon as a database at rest is written; None while one is written, or is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return None if _log(path).exists() else (found.st_size, found.st_mtime_ns)
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
 def _open_read_only(path: Path) -> sqlite3.Connection:
     """Open a database without leaving a trace beside it.
 
@@ -304,7 +358,7 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
         file = path.with_name(path.name + beside)
         if file.exists() and not file.is_file():
             raise StoreError(f"{file} is no file")  # a pipe would keep whoever opens it waiting
-    being_written = path.with_name(path.name + "-wal").exists()
+    being_written = _log(path).exists()
     mode = "mode=ro" if being_written else "mode=ro&immutable=1"
     try:
         db = sqlite3.connect(f"{sqlite_uri(path)}?{mode}", uri=True, isolation_level=None)

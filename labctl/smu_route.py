@@ -14,7 +14,8 @@ from labctl.errors import DeniedError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from labctl.instruments import Cell, ProbeBoard
+    from labctl.board_data import Cell
+    from labctl.instruments import ProbeBoard
     from labctl.remembered import RememberedSourceMeter
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from labctl.backend import Backend
     from labctl.bench import Bench
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.ledger import Outcome
     from labctl.store import RunWriter
 

@@ -21,8 +21,9 @@ from labctl.units import format_quantity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from labctl.instruments import PulseTrain, Reading, SourceMeter, SourceSetup
+    from labctl.instruments import SourceMeter
     from labctl.limits import Envelope
+    from labctl.smu_data import PulseTrain, Reading, SourceSetup
 
 LINE_PERIOD = 0.02
 """Of a 50 Hz power line (s), the longer of the two."""
@@ -79,6 +80,13 @@ class TimedSourceMeter(ForwardingSourceMeter):
             raise InputError(f"a delay is 0 s or longer, not {delay:g} s")
         if not any(map(self._writes, voltages)):
             return super().sweep(voltages, delay)
+        if not self.sweeps_by_itself:
+            highest = max(filter(self._writes, voltages), key=abs)
+            self._check_standing(
+                highest,
+                f"{self.name} is stepped by this computer: a level of its sweep",
+                "sweep lower, or use the probe board",
+            )
         self._check_points(voltages, delay)
         if self._writes(voltages[-1]):
             return super().sweep([*voltages, 0.0], delay)[:-1]

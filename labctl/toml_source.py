@@ -108,8 +108,10 @@ def text_file(path: Path, what: str) -> TomlSource:
 def _complaint(first: ErrorDetails, location: tuple[str, ...], model: type[BaseModel]) -> str:
     match first["type"]:
         case "extra_forbidden":
-            near = nearest(location[-1], _keys(model, first["loc"][:-1]))
-            return f"unknown key {location[-1]!r}; " + (f"did you mean {near!r}?" if near else "remove it")
+            keys = _keys(model, first["loc"][:-1])
+            near = nearest(location[-1], keys)
+            there_are = f"there are: {', '.join(keys)}" if keys else "remove it"
+            return f"unknown key {location[-1]!r}; " + (f"did you mean {near!r}?" if near else there_are)
         case "missing":
             return "this key is missing"
         case "model_type" | "dict_type" | "model_attributes_type":

@@ -11,18 +11,18 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labctl.instruments import Pulse
+from labctl.board_data import Pulse
+from protocols.board_requests import pulse_slot
 from protocols.repeated_reads import conductances
 
 if TYPE_CHECKING:
-    from labctl.instruments import Cell, ProbeBoard, PulseReceipt
+    from labctl.board_data import Cell, PulseReceipt
+    from labctl.instruments import ProbeBoard
     from labctl.protocol_bench import ProtocolBench
     from protocols.cell_parameters import PulsedCellParameters
 
 BURST_TIME = 2.0
 """Longest burst (s): a board gives 5 s to one request."""
-SLOT_MIN = 1e-6
-"""Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
 UNMOVED = 0.1
 """A train that leads less than this share of the way expected has hardly moved the cell: the next one is longer."""
 SURE = 4.0
@@ -149,7 +149,7 @@ def _noise(board: ProbeBoard, cell: Cell, drive: Drive) -> float:
 def _train(cell: Cell, drive: Drive, up: bool, time: float, width_min: float, count_max: int) -> Pulse:
     """Return the train whose pulses last `time` (s) in all, as nearly as whole pulses or nanoseconds allow."""
     amplitude, width = drive.pulse(up)
-    most = min(count_max, int(BURST_TIME / max(2 * width, SLOT_MIN)))
+    most = min(count_max, int(BURST_TIME / pulse_slot(width)))
     if time >= 1.5 * width:
         return Pulse(cell, amplitude, width, min(most, round(time / width)))
     shortest, longest = min(width, width_min), max(width, min(1.5 * width, drive.width_max))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import Cell, Pulse
 from labctl.errors import EnvelopeError
-from labctl.instruments import Cell, Pulse
-from protocols.pulse_reach import REQUEST_TIME, PulseReach
+from protocols.board_requests import PULSES_MAX, REQUEST_TIME, SLOT_MIN
+from protocols.pulse_reach import PulseReach
 from protocols.write_algorithms.interface import Prior
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
-LIST_PULSES = 1024
-"""Entries of one list of pulses (board specification, section 3)."""
-SLOT_MIN = 1e-6
-"""Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
 GAIN_SPREAD = 0.3
 """Relative spread of the first guess of a gain: ours; devices of another make differ more, and are learned, too."""
 WRITE_NOISE = 0.1
@@ -165,6 +162,6 @@ def _requests(slots: Array) -> Iterator[slice]:
     while begin < len(slots):
         before = ends[begin - 1] if begin else 0.0
         end = int(np.searchsorted(ends, before + REQUEST_TIME, side="right"))
-        end = min(max(end, begin + 1), begin + LIST_PULSES)
+        end = min(max(end, begin + 1), begin + PULSES_MAX)
         yield slice(begin, end)
         begin = end

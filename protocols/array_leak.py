@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import ReadScheme, WriteScheme
 from labctl.board_features import Coding, Direction, ProductSetup
-from labctl.instruments import ReadScheme, WriteScheme
-from protocols.array_reads import REQUEST_TIME, SAMPLE_TIME, SETTLING, read_list
+from protocols.array_reads import read_list
+from protocols.board_requests import SAMPLE_TIME, request_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,8 +71,7 @@ def leaks(board: ProbeBoard, die: Die, part: Region, voltage: float, samples: in
     vectors = np.full((part.rows, die.rows), -voltage)
     vectors[np.arange(part.rows), part.row + np.arange(part.rows)] = 0.0
     setup = ProductSetup(Coding.AMPLITUDE, slot=SAMPLE_TIME, averages=samples)
-    longest = int(REQUEST_TIME / (SETTLING + 2 * samples * SAMPLE_TIME))
-    size = max(1, min(Direction.ROWS_IN.vectors_max(die.rows, die.columns), longest))
+    size = request_vectors(Direction.ROWS_IN, (die.rows, die.columns), samples, SAMPLE_TIME)
     times = max(repeats, REPEATS)
     found = np.empty((times, *part.shape))
     requests = 0

@@ -11,6 +11,7 @@ from labctl.board_features import Direction, ProductSetup
 from labctl.errors import EquipmentError
 from labctl.units import format_quantity
 from protocols.analysis.input_coding import InputCoding, Pass
+from protocols.board_requests import request_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,24 +23,6 @@ if TYPE_CHECKING:
     from protocols.array_region import Region
 
     Array = NDArray[np.float64]
-
-RUN_MAX = 5.0
-"""What a board gives to one request (s) (board specification, section 2, rule 7)."""
-REQUEST_TIME = 4.0
-"""Longest request of several vectors (s)."""
-SETTLING, CONVERSION = 30e-6, 5e-6
-"""Of a vector, and of each of its slots (s) (board specification, section 2, rule 9)."""
-
-
-def vector_time(averages: int, slot: float) -> float:
-    """Return how long (s) a board takes for one vector."""
-    return SETTLING + averages * (slot + CONVERSION)
-
-
-def request_vectors(direction: Direction, die: Die, averages: int, slot: float) -> int:
-    """Return how many vectors one request holds, by its size and by its time; 1 at least."""
-    longest = int(REQUEST_TIME / vector_time(averages, slot))
-    return max(1, min(direction.vectors_max(die.rows, die.columns), longest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +73,7 @@ class ArrayProducts:
         self.coding = coding
         self.region = region
         self.setup = ProductSetup(coding.board, direction, slot, averages, floor, coding.voltage)
-        self.vectors_max = request_vectors(direction, die, averages, slot)
+        self.vectors_max = request_vectors(direction, (die.rows, die.columns), averages, slot)
 
     def passes_of(self, signed: bool) -> int:
         """Return how many passes a vector takes."""

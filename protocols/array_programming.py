@@ -19,6 +19,7 @@ from protocols.array_written import ArrayWritten as ArrayWritten
 from protocols.array_written import RoundReport as RoundReport
 from protocols.array_written import WriterMemory as WriterMemory
 from protocols.array_written import pack, unpack
+from protocols.range_ends import stand_at_ends
 from protocols.write_algorithms.array_filter import ArrayFilter, has_room
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.protocol_bench import ProtocolBench
     from protocols.array_drive import ArrayDrive
     from protocols.array_reader import ArrayReader
@@ -102,6 +103,7 @@ class ArrayWriter:
         self._trace = np.full((count, TRACE), np.nan)
         self._round, self._checks, self._done = 0, 0, False
         self._doubted = np.zeros(count, bool)
+        self._told = np.zeros(count)
         self._scouted = {1.0: 0, -1.0: 0}
         self._best, self._stalled = (float(count), float(LEVELS)), 0
 
@@ -119,6 +121,7 @@ class ArrayWriter:
         self._best, self._stalled = memory.best, memory.stalled
         *table, trace = np.split(unpack(memory.cells), len(self._target) * np.arange(1, len(_TABLE) + 1))
         self._cells = {name: row.copy() for name, row in zip(_TABLE, table, strict=True)}
+        self._told = self._cells["reads"].copy()
         self._trace = trace.reshape(-1, TRACE).copy()
         self._filter.recall(unpack(memory.filter))
         self._reader.recall(unpack(memory.reader))
@@ -252,6 +255,7 @@ class ArrayWriter:
     def _choose(self, pending: Mask) -> tuple[Array, Array]:
         """Return which cells are pulsed in which direction, and where to; others have sign 0."""
         error = self._error()
+        pending = pending & ~self._give_up_at_ends(pending, error)
         sign = np.where(pending & ~self._is_look_due() & (np.abs(error) > self._reach()), np.sign(error), 0.0)
         goal = self._target.copy()
         if self._reader.disturbs and sum(self._scouted.values()) >= DISTURBED_ROUNDS:
@@ -284,6 +288,14 @@ class ArrayWriter:
                 way = np.minimum(np.minimum(np.abs(error), reach), np.maximum(PROBE_SHARE * room, PROBE_MIN))
                 goal[ahead] = (self._filter.state + direction * way)[ahead]
         return sign, goal
+
+    def _give_up_at_ends(self, pending: Mask, error: Array) -> Mask:
+        """Give up cells that stand where most others stood still on the same way; return which."""
+        stood = (self._cells["given_up"] > 0) & (self._cells["still"] >= STANDSTILL)
+        vain = pending & stand_at_ends(self._filter.state, error, stood)
+        self._cells["given_up"][vain] = 1.0
+        self._cells["still"][vain] = STANDSTILL
+        return vain
 
     def _pulse(self, sign: Array, goal: Array) -> Counts:
         times, pulses = put_out(self._board, self._region, self._drive, self._filter.time_to(goal), sign)
@@ -367,7 +379,14 @@ class ArrayWriter:
             within=float(np.count_nonzero(np.abs(error) <= 0.5)) / len(readable),
             is_final_read=is_check,
             is_done=self._done,
+            looked=self._looked(),
         )
+
+    def _looked(self) -> Mask:
+        """Return which cells were read since somebody asked last."""
+        reads = self._cells["reads"]
+        looked, self._told = reads != self._told, reads.copy()
+        return looked.reshape(self._region.shape)
 
 
 def program(writer: ArrayWriter, targets: Array) -> Iterator[RoundReport]:

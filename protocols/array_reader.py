@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from typing_extensions import override
 
+from labctl.board_data import Cell, Feature, ReadScheme, WriteScheme
 from labctl.board_features import Coding, ProductSetup
 from labctl.errors import EnvelopeError
-from labctl.instruments import Cell, Feature, ReadScheme, WriteScheme
 from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from protocols.array_read_noise import ArrayReadNoise
 from protocols.array_reads import read_list
-from protocols.cell_reckoning import CONDUCTION_VOLTAGE, CellReckoning
+from protocols.cell_reckoning import CellReckoning
+from protocols.published_film import CONDUCTION_VOLTAGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

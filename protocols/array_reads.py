@@ -8,23 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import Feature
 from labctl.board_features import Direction
 from labctl.errors import ParameterError
-from labctl.instruments import Feature
+from protocols.board_requests import READS_MAX, REQUEST_TIME, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from labctl.instruments import Capabilities, Cell, CellReadings, ProbeBoard
-
-CELLS_MAX = 1024
-"""Cells of one read request at most (board specification, section 3)."""
-REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one (section 2, rule 7)."""
-SETTLING, SAMPLE_TIME = 30e-6, 5e-6
-"""Of the cells of one row, which are converted together, and of each of their samples (s) (section 2, rule 9)."""
+    from labctl.board_data import Capabilities, Cell, CellReadings
+    from labctl.instruments import ProbeBoard
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,14 +84,14 @@ def check_samples(able: Capabilities, samples: int) -> None:
 
 def _requests(cells: Sequence[Cell], samples: int) -> Iterator[list[Cell]]:
     """Yield cells in lists that one request holds."""
-    groups_max = max(1, int(REQUEST_TIME / (SETTLING + samples * SAMPLE_TIME)))
+    groups_max = max(1, int(REQUEST_TIME / read_time(samples)))
     part: list[Cell] = []
     groups = 0
     for _, row in groupby(cells, key=lambda cell: cell.row):
         of_row = list(row)
-        for first in range(0, len(of_row), CELLS_MAX):
-            piece = of_row[first : first + CELLS_MAX]
-            if part and (len(part) + len(piece) > CELLS_MAX or groups == groups_max):
+        for first in range(0, len(of_row), READS_MAX):
+            piece = of_row[first : first + READS_MAX]
+            if part and (len(part) + len(piece) > READS_MAX or groups == groups_max):
                 yield part
                 part, groups = [], 0
             part.extend(piece)

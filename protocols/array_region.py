@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labctl.board_data import Cell
 from labctl.errors import ParameterError
-from labctl.instruments import Cell
 
 if TYPE_CHECKING:
     from labctl.bench import Die

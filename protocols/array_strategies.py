@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from labctl.instruments import ReadScheme
+from labctl.board_data import ReadScheme
 from protocols.array_reader import ArrayReader, CellwiseReader
-from protocols.cell_reckoning import CONDUCTION_VOLTAGE
+from protocols.published_film import CONDUCTION_VOLTAGE
 
 if TYPE_CHECKING:
     from labctl.protocol_bench import ProtocolBench

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RoundReport:
     """What a round did.
 
@@ -32,6 +32,7 @@ class RoundReport:
         within: share of all cells whose estimate is within half a level.
         is_final_read: whether all cells were read without a pulse, to see whether they are still where they belong.
         is_done: whether nothing is left to do.
+        looked: which cells were read since the last report, shape (rows, columns).
     """
 
     round: int
@@ -45,6 +46,7 @@ class RoundReport:
     within: float
     is_final_read: bool
     is_done: bool
+    looked: Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)

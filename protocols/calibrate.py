@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from labctl.board_data import Feature
 from labctl.board_features import Direction
 from labctl.errors import EquipmentError, ParameterError
-from labctl.instruments import Feature, ProbeBoard, SourceMeter
+from labctl.instruments import ProbeBoard, SourceMeter
 from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from labctl.limits import WithinEnvelope
 from labctl.protocol import Parameters, Protocol, Start, StepEnd
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.bench import Die
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
     from labctl.limits import Envelope
     from labctl.protocol_bench import ProtocolBench
 

@@ -33,7 +33,7 @@ def _gains(evaluation: Evaluation) -> Panel:
     columns = np.arange(len(gains.gain))
     error = np.full(len(columns), gains.sigma * PPM)
     marks = (curve(columns, (gains.gain - 1) * PPM, "with standard uncertainty", "points", error=error),)
-    return Panel("Gain as found", Axis("column"), Axis("relative to the mean (ppm)"), marks)
+    return Panel("Gain as found", Axis("column"), Axis("off the mean", "ppm"), marks)
 
 
 def _check(records: Sequence[ColumnRecord], parameters: CalibrateParameters) -> Panel:
@@ -44,7 +44,7 @@ def _check(records: Sequence[ColumnRecord], parameters: CalibrateParameters) -> 
         for stage, label in (("transfer", "as found"), ("check", "at the end"))
         if len(found := check_gains(records, stage, last))
     ]
-    return Panel("Highest point, before and after", Axis("column"), Axis("relative to the mean (ppm)"), tuple(marks))
+    return Panel("Highest point, before and after", Axis("column"), Axis("off the mean", "ppm"), tuple(marks))
 
 
 def _by_current(evaluation: Evaluation) -> Panel:
@@ -52,7 +52,7 @@ def _by_current(evaluation: Evaluation) -> Panel:
     gains = evaluation.gains
     off = (gains.by_point - gains.gain) * PPM
     marks = tuple(curve(gains.current, off[:, column]) for column in range(0, off.shape[1], max(1, off.shape[1] // 16)))
-    return Panel("Single points less all", Axis("current", "A"), Axis("gain (ppm)"), marks)
+    return Panel("Single points less all", Axis("current", "A"), Axis("gain", "ppm"), marks)
 
 
 def _zeros(evaluation: Evaluation) -> Panel:
@@ -76,4 +76,4 @@ def _coefficients(records: Sequence[ColumnRecord]) -> Panel:
         for stage, of in stages
         if of
     )
-    return Panel("Stored gain", Axis("column"), Axis("gain - 1 (ppm)"), marks)
+    return Panel("Stored gain", Axis("column"), Axis("gain - 1", "ppm"), marks)

@@ -26,7 +26,7 @@ from labctl.units import Hertz, Siemens
 from protocols.analysis.spectrum import SpectrumFit, fit_spectrum
 from protocols.analysis.variogram import NoiseSplit, split_noise
 from protocols.analysis.weighted_line import weighted_line
-from protocols.repeated_reads import SAMPLE_TIME
+from protocols.board_requests import SAMPLE_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from labctl.board_data import Cell
 from labctl.errors import ParameterError
-from labctl.instruments import Cell
 from labctl.levels import REFERENCE_VOLTAGE
 from labctl.limits import WithinEnvelope
 from labctl.protocol import Parameters
@@ -18,7 +18,7 @@ from labctl.units import Count, Seconds, Volts, YesNo, format_quantity
 
 if TYPE_CHECKING:
     from labctl.bench import Die
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
     from labctl.limits import Envelope
 
 READ_GRID = 15.259e-6

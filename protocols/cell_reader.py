@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from labctl.instruments import Cell, CellReadings, ProbeBoard, Pulse, PulseReceipt, SourceMeter
+    from labctl.board_data import Cell, CellReadings, Pulse, PulseReceipt
+    from labctl.instruments import ProbeBoard, SourceMeter
     from labctl.levels import LevelScale
 
 CELL_SHARE_MIN = 0.05

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.instruments import ReadScheme
+from labctl.board_data import ReadScheme
 from protocols.analysis.array_law import ArrayLaw
 from protocols.analysis.de_embedding import de_embedded
 from protocols.analysis.wire_network import Wires
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-CONDUCTION_VOLTAGE = 0.343826
-"""V0 (V) of the Ru-azo film's current, I ~ sinh(V / V0) (published compact model, 2026)."""
 EXACT = 1e-7
 """Share of the largest read that the reads of the cells found may be off by: 0.002 levels."""
 

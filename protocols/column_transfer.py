@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.instruments import Cell, Pulse, ReadScheme, SourceSetup, WriteScheme
-from protocols.approach import BURST_TIME, SLOT_MIN, Drive, approach
+from labctl.board_data import Cell, Pulse, ReadScheme, WriteScheme
+from labctl.smu_data import SourceSetup
+from protocols.approach import BURST_TIME, Drive, approach
+from protocols.board_requests import READS_MAX, pulse_slot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +30,6 @@ ERASED = 2.0
 """Level below which a row does not matter any more."""
 ERASE_ROUNDS = 8
 """Trains down, each as long as all before it together, after which a row is taken as it is."""
-MAP_CELLS = 1024
-"""Cells of one read (board specification, section 3)."""
 MAP_SAMPLES = 4
 """Of a read that shows how much hangs on a column: 1 % is enough."""
 
@@ -117,8 +117,8 @@ class ColumnTransfer:
         rows = [row for row in range(die.rows) if row != beside]
         cells = [cell for row in rows for cell in self.rows_cells(row)]
         found = [
-            self.read(cells[first : first + MAP_CELLS], voltage, MAP_SAMPLES)
-            for first in range(0, len(cells), MAP_CELLS)
+            self.read(cells[first : first + READS_MAX], voltage, MAP_SAMPLES)
+            for first in range(0, len(cells), READS_MAX)
         ]
         currents = np.concatenate([*found, np.zeros(0)]).reshape(len(rows), self.columns)
         total: NDArray[np.float64] = np.nansum(currents, axis=0) / voltage
@@ -145,7 +145,7 @@ class ColumnTransfer:
         board, drive, scale = self._bench.board, self._drive, self._bench.die.scale
         cells = self.rows_cells(row)
         width = drive.depression_width
-        most = max(1, int(BURST_TIME / (max(2 * width, SLOT_MIN) * len(cells))))
+        most = max(1, int(BURST_TIME / (pulse_slot(width) * len(cells))))
         count = max(1, math.ceil(level))
         before = self.read(cells, drive.read_voltage, drive.samples)
         for _ in range(ERASE_ROUNDS):

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labctl.instruments import Pulse
+from labctl.board_data import Pulse
 from labctl.levels import REFERENCE_VOLTAGE
+from protocols.board_requests import REQUEST_TIME, pulse_slot
 from protocols.cell_reader import BoardReader, ReadScale
-from protocols.erasure import erase, pulse_slot
+from protocols.erasure import erase
 from protocols.repeated_reads import conductances
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ STILL_PIECES = 6
 """Such pieces in a row that end a way."""
 BEYOND = 0.1
 """Share by which the train down is longer than it must be: it ends at the low end, whatever was before."""
-REQUEST_TIME = 4.0
-"""Longest list of pulses (s): a board gives 5 s to one request."""
 REQUEST_CYCLES = 500
 """Cycles in one list: a board takes 1,023 entries."""
 

@@ -16,10 +16,10 @@ import numpy as np
 from scipy.linalg import hadamard
 from typing_extensions import override
 
+from labctl.board_data import ReadScheme, WriteScheme
 from labctl.board_features import Coding, Direction, ProductSetup
-from labctl.instruments import ReadScheme, WriteScheme
-from protocols.array_products import CONVERSION, REQUEST_TIME, request_vectors
 from protocols.array_reader import ArrayReader, ArrayReading
+from protocols.board_requests import REQUEST_TIME, SAMPLE_TIME, request_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +101,7 @@ class EffectiveReader(ArrayReader):
 
     def _most(self) -> int:
         """Return how many slots both sets of patterns may have together by what a board averages in one request."""
-        longest = int(REQUEST_TIME / (self._setup.slot + CONVERSION))
+        longest = int(REQUEST_TIME / (self._setup.slot + SAMPLE_TIME))
         return 2 * min(self._bench.board.capabilities().averages_max, longest)
 
     def _transfer(self, averages: int) -> _Transfer:
@@ -137,7 +137,7 @@ class EffectiveReader(ArrayReader):
         found: list[Array] = []
         flagged = np.zeros(self._region.columns, np.bool_)
         setup = replace(self._setup, averages=averages)
-        size = request_vectors(setup.direction, die, averages, setup.slot)
+        size = request_vectors(setup.direction, (die.rows, die.columns), averages, setup.slot)
         for first in range(0, len(inputs), size):
             part = inputs[first : first + size]
             whole = np.zeros((len(part), die.rows))

@@ -14,20 +14,21 @@ import numpy as np
 from pydantic import Field
 
 from labctl.errors import ParameterError
-from labctl.instruments import Cell, ProbeBoard
+from labctl.instruments import ProbeBoard
 from labctl.levels import LEVELS
 from labctl.protocol import Criterion, Outcome, Protocol, StepEnd, judge
 from labctl.units import Count, Fraction, Seconds, Siemens, format_quantity
 from protocols.analysis.endurance_window import CRITERION, fit_endurance
+from protocols.board_requests import SLOT_MIN
 from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.cycling import Cycle, Cycler
 from protocols.endurance_figure import figure
-from protocols.erasure import pulse_slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from labctl.bench import Die
+    from labctl.board_data import Cell
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
@@ -171,7 +172,7 @@ def _check(die: Die, envelope: Envelope, parameters: EnduranceParameters) -> Non
     check_cell(die, envelope, parameters)
     check_level_scale(parameters)
     widths = parameters.potentiation_width + parameters.depression_width
-    least = _cycles(parameters) * max(2 * parameters.level * widths, 2 * pulse_slot(0.0))
+    least = _cycles(parameters) * max(2 * parameters.level * widths, 2 * SLOT_MIN)
     if least > parameters.time_limit:
         raise ParameterError(
             f"--set cycles: {_cycles(parameters)} cycles over {parameters.level} levels take "

@@ -15,16 +15,17 @@ from pydantic import Field
 
 from labctl.instruments import ProbeBoard
 from labctl.protocol import Protocol, StepEnd
+from labctl.records import Along
 from labctl.units import Amperes, Count, Decibels, Fraction, Joules, Seconds, Unit, Volts, Watts, YesNo
 from protocols.analysis.digital_baselines import BaselineName  # noqa: TC001 (pydantic reads it)
-from protocols.array_products import CONVERSION, SETTLING
+from protocols.board_requests import SAMPLE_TIME, SETTLING, SLOT_MAX
 from protocols.energy_figure import figure
 from protocols.energy_summary import summarise
 from protocols.line_passes import LinePassReader
-from protocols.matrix_file import MatrixFile
 from protocols.product_array import ProductArray
-from protocols.product_parameters import SLOT_MAX, ProductParameters, check_product_board, check_products
-from protocols.product_vectors import TEST, random_vectors, random_weights, weights_in
+from protocols.product_parameters import WeightedProductParameters, check_product_board, check_products
+from protocols.product_steps import programming_steps
+from protocols.product_vectors import TEST, random_vectors
 from protocols.staged_writing import StageMemory  # noqa: TC001 (read at run time, as of a memory)
 
 if TYPE_CHECKING:
@@ -34,11 +35,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.bench import Die
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
-    from protocols.array_region import Region
     from protocols.line_passes import LinePasses
 
     Array = NDArray[np.float64]
@@ -49,13 +49,9 @@ BATCH = 16
 """Vectors of one step."""
 
 
-class EnergyParameters(ProductParameters):
+class EnergyParameters(WeightedProductParameters):
     """What a person may set of `energy`."""
 
-    matrix: MatrixFile = None
-    """File of the weights, -1..1, one row a row of the array; none: uniform random ones."""
-    matrix_seed: Count = 1
-    """Of the random weights."""
     vectors: Annotated[Count, Field(ge=1, le=100_000)] = 64
     """Random vectors that are multiplied."""
     vector_seed: Count = 2
@@ -104,9 +100,9 @@ class EnergyReading:
     column: int
     columns: int
     outputs: int
-    voltage: tuple[Volts, ...]
-    share: tuple[Fraction, ...]
-    current: tuple[Amperes, ...]
+    voltage: Annotated[tuple[Volts, ...], Along("input_line")]
+    share: Annotated[tuple[Fraction, ...], Along("input_line")]
+    current: Annotated[tuple[Amperes, ...], Along("output_line")]
     floor: Volts
     slot: Seconds
     averages: int
@@ -131,25 +127,17 @@ class EnergyMemory:
     done: int
 
 
-def _weights(region: Region, parameters: EnergyParameters, outputs: int) -> Array:
-    if parameters.matrix is None:
-        return random_weights(parameters.matrix_seed, region.rows, outputs)
-    return weights_in(parameters.matrix, region.rows, outputs)
-
-
 def _count(parameters: EnergyParameters) -> int:
     return min(parameters.vectors, QUICK_VECTORS) if parameters.quick else parameters.vectors
 
 
 def _check(die: Die, envelope: Envelope, parameters: EnergyParameters) -> None:
-    region = check_products(die, envelope, parameters)
-    _weights(region, parameters, parameters.mapper(die.scale).outputs(region.columns))
+    check_products(die, envelope, parameters)
+    parameters.weights(die)
 
 
 def _steps(parameters: EnergyParameters) -> int:
-    """Return about how many steps there are: how many rounds programming takes shows on the way."""
-    rounds = parameters.rounds // 2 if parameters.program else 0
-    return rounds + 1 + -(-_count(parameters) // BATCH)
+    return programming_steps(parameters) + 1 + -(-_count(parameters) // BATCH)
 
 
 def _run(
@@ -169,12 +157,9 @@ class _Run:
         self._bench = bench
         self._parameters = parameters
         self._began = bench.clock.now() - start.time
-        region = parameters.region(bench.die)
-        outputs = parameters.mapper(bench.die.scale).outputs(region.columns)
         memory = start.memory
-        self._array = ProductArray(
-            bench, parameters, _weights(region, parameters, outputs), None if memory is None else memory.array
-        )
+        array = None if memory is None else memory.array
+        self._array = ProductArray(bench, parameters, parameters.weights(bench.die), array)
         self._measured, self._done = (False, 0) if memory is None else (memory.lines, memory.done)
 
     def program(self, touched: frozenset[Cell]) -> Iterator[StepEnd]:
@@ -226,7 +211,7 @@ class _Run:
             floor=found.floor,
             slot=p.slot,
             averages=p.averages,
-            still=SETTLING + p.averages * CONVERSION,
+            still=SETTLING + p.averages * SAMPLE_TIME,
             stays=p.coding != "width",
             time=self._bench.clock.now() - self._began,
             calibration=self._array.calibration,

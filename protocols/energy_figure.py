@@ -63,9 +63,9 @@ def _parts(bench: ProductEnergy, chip: ProductEnergy, each: int) -> Panel:
     names = list(asdict(bench))
     places = np.arange(len(names))
     return Panel(
-        "By part",
+        "Energy of an operation by part",
         Axis("", names=tuple(names)),
-        Axis("energy of an operation", "J", log=True),
+        Axis("energy", "J", log=True),
         tuple(
             curve(places, [part / each for part in asdict(energy).values()], label, "points")
             for label, energy in (("bench", bench), ("chip", chip))
@@ -107,8 +107,8 @@ def _closure(account: Account) -> Panel:
     ends = np.array([account.expected.min(), account.expected.max()])
     return Panel(
         "All lines together",
-        Axis("sum of the lines' currents alone", "A"),
-        Axis("sum of the column currents", "A"),
+        Axis("sum of the lines, each alone", "A"),
+        Axis("sum of columns", "A"),
         (
             curve(account.expected, account.measured, "passes", "points"),
             curve(ends, account.loading * ends, "", "dashed"),

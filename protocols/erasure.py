@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labctl.instruments import Pulse, PulseReceipt
+from labctl.board_data import Pulse, PulseReceipt
 from labctl.levels import LEVELS
+from protocols.board_requests import pulse_slot
 
 if TYPE_CHECKING:
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from protocols.cell_reader import CellReader
 
 TRAIN = 4096
@@ -21,8 +22,6 @@ STILL = 1.0
 """Levels by which such a train may move a cell that stands at its low end: reads scatter by less than half of it."""
 TRAIN_TIME = 2.0
 """Longest train (s): a board gives 5 s to one request."""
-SLOT_MIN = 1e-6
-"""Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,6 @@ class Erased:
     erased: bool
     pulses: int
     receipt: PulseReceipt
-
-
-def pulse_slot(width: float) -> float:
-    """Return the time (s) that a board takes for one pulse of `width` (s)."""
-    return max(2 * width, SLOT_MIN)
 
 
 def erase(reader: CellReader, cell: Cell, amplitude: float, width: float, samples: int) -> Erased:

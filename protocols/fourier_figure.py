@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl.figure import Axis, Figure, Map, Panel, curve, histogram
+from protocols.analysis.product_errors import snr_db
 from protocols.fourier_picture import pictures_of
 from protocols.fourier_summary import TRAINING, tested
 
@@ -31,14 +32,26 @@ def figure(records: Sequence[Transform], parameters: FourierParameters) -> Figur
     if found:
         stage, way = next(iter(found.items()))
         panels += [_first(stage, way), *(_by_output(stage, way) for stage, way in found.items())]
+    said = [f"fourier: {parameters.size} points"]
+    said += [f"{stage} {snr_db(_parts(way.exact), _parts(way.found)):.1f} dB" for stage, way in found.items()]
     pictures = pictures_of(records)
     if pictures is not None:
-        thin = max(1, -(-max(pictures.found.shape) // PIXELS_MAX))
-        original, came = pictures.original[::thin, ::thin], pictures.found[::thin, ::thin]
-        panels += [_picture("Picture, there and back", came), _picture("Its error", came - original, diverging=True)]
+        # The records know of the blocks that are done only.
+        whole = parameters.picture()
+        original = pictures.original if whole is None else whole
+        came = np.full(original.shape, np.nan)
+        came[: pictures.found.shape[0], : pictures.found.shape[1]] = pictures.found
+        panels += _pictures(original, came)
+        done, blocks = len({one.index for one in records if one.stage == "picture"}), len(parameters.blocks())
+        said.append(f"{done} of {max(done, blocks)} blocks of the picture")
     if len(panels) < 2:
         panels += _basis(records)
-    return Figure(f"fourier: {parameters.size} points", tuple(panels or [_training(records)]))
+    return Figure(", ".join(said), tuple(panels or [_training(records)]))
+
+
+def _parts(values: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Return real and imaginary parts, one after the other."""
+    return np.concatenate((values.real, values.imag))
 
 
 def _first(stage: str, way: Tested) -> Panel:
@@ -67,8 +80,16 @@ def _by_output(stage: str, way: Tested) -> Panel:
     return Panel(f"Error of each output, {stage}", Axis("output"), Axis("rms error", "dB"), marks)
 
 
-def _picture(title: str, greys: NDArray[np.float64], diverging: bool = False) -> Panel:
-    return Panel(title, Axis("column"), Axis("row"), (Map(greys, "grey", diverging=diverging),))
+def _pictures(original: NDArray[np.float64], came: NDArray[np.float64]) -> list[Panel]:
+    """Return a picture, what came back of it, and the difference; what is not transformed yet is not known."""
+    thin = max(1, -(-max(original.shape) // PIXELS_MAX))
+    original, came = original[::thin, ::thin], came[::thin, ::thin]
+    shown = (
+        ("Picture", Map(original, "grey", picture=True)),
+        ("There and back", Map(came, "grey", picture=True)),
+        ("Its error", Map(came - original, "grey", diverging=True)),
+    )
+    return [Panel(title, Axis("column"), Axis("row"), (drawn,)) for title, drawn in shown]
 
 
 def _basis(records: Sequence[Transform]) -> list[Panel]:

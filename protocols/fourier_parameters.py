@@ -15,7 +15,8 @@ from protocols.analysis.image_transform import Block, blocks_of
 from protocols.array_parameters import QUICK_LINES
 from protocols.array_region import Region
 from protocols.matrix_file import MatrixFile
-from protocols.product_parameters import ProductParameters, check_products
+from protocols.product_parameters import ProductParameters, check_products, check_training
+from protocols.product_steps import programming_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +33,6 @@ QUICK_VECTORS = 24
 """Test vectors of a quick run at most."""
 QUICK_TRAINING = 64
 """Training vectors of a quick run at most."""
-LEAST_TRAINING = 8
-"""Fewest training vectors: a straight line through fewer points is as noisy as they are."""
 QUICK_BLOCKS = 2
 """Blocks across and down, at most, of a quick run's picture: they are taken from its middle."""
 
@@ -111,24 +110,15 @@ class FourierParameters(ProductParameters):
         return [] if picture is None else blocks_of((picture.shape[0], picture.shape[1]), self.size)
 
     def steps(self) -> int:
-        """Return about how many steps there are: how many rounds programming takes shows on the way."""
-        rounds = self.rounds // 2 * (1 + self.is_effective) * self.program
-        return rounds + (self.training > 0) + len(self.batches()) + len(self.blocks())
+        """Return how many steps there are, of which rounds of programming are a guess."""
+        return programming_steps(self) + (self.training > 0) + len(self.batches()) + len(self.blocks())
 
 
 def check_fourier(die: Die, envelope: Envelope, parameters: FourierParameters) -> None:
     """Refuse a basis that the die has no room for, and what is no picture."""
     FourierBasis(parameters.size)
     check_products(die, envelope, parameters)
-    if parameters.training == 0 and parameters.figure == "calibrated":
-        raise ParameterError(
-            "--set training=0: without training vectors nothing is calibrated; add --set figure=raw, or give some"
-        )
-    if 0 < parameters.training < LEAST_TRAINING:
-        raise ParameterError(
-            f"--set training: {parameters.training} vectors do not tell a gain and an offset; give "
-            f"{LEAST_TRAINING} or more, or 0 for none"
-        )
+    check_training(parameters.training, parameters.figure)
     picture = parameters.picture()
     if picture is None or parameters.image is None:
         return

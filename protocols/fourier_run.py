@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from labctl.protocol import StepEnd
+from labctl.records import Along
 from labctl.units import Amperes, Seconds
 from protocols.analysis.fourier_basis import Symmetry
 from protocols.analysis.image_transform import Block, BlockTransform, cut
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
     from protocols.fourier_parameters import FourierParameters
@@ -58,7 +59,7 @@ class Transform:
     raw_imaginary: tuple[float, ...]
     found: tuple[float, ...]
     found_imaginary: tuple[float, ...]
-    current: tuple[Amperes, ...]
+    current: Annotated[tuple[Amperes, ...], Along("output_line")]
     time: Seconds
     calibration: str
 

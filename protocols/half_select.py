@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from labctl.board_data import Cell, Pulse, ReadScheme, WriteScheme
 from labctl.errors import ParameterError
-from labctl.instruments import Cell, ProbeBoard, Pulse, ReadScheme, WriteScheme
+from labctl.instruments import ProbeBoard
 from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from labctl.protocol import Criterion, Outcome, Protocol, StepEnd, judge
 from labctl.units import Count, Levels, Seconds, Siemens, Written, format_quantity, parse_number
 from protocols.analysis.disturb import TOLERANCE, programming_disturb
+from protocols.board_requests import REQUEST_TIME, pulse_slot
 from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.half_select_figure import figure
 from protocols.half_select_jumps import PLACES, Jumps, all_jumps, read_effects
@@ -41,10 +43,6 @@ MOVED = 100.0
 """Levels by which a train may move a neighbour if the next one is to be longer."""
 FAR = 2000.0
 """Levels from its own at which a neighbour is brought back before the next cycle."""
-BURST_TIME = 4.0
-"""Longest train (s): a board gives 5 s to one request."""
-SLOT_MIN = 1e-6
-"""Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
 SCHEMES = {"half": WriteScheme.HALF, "third": WriteScheme.THIRD}
 
 
@@ -154,10 +152,10 @@ def _check(die: Die, envelope: Envelope, parameters: HalfSelectParameters) -> No
         raise ParameterError(f"a die of {die.rows} x {die.columns} has no cell that is in neither row nor column")
     for name in ("potentiation_width", "depression_width"):
         width = getattr(parameters, name)
-        if parameters.pulses * max(2 * width, SLOT_MIN) > BURST_TIME:
+        if parameters.pulses * pulse_slot(width) > REQUEST_TIME:
             raise ParameterError(
                 f"--set pulses: {parameters.pulses} pulses of {format_quantity(width, 's')} take longer than "
-                f"{format_quantity(BURST_TIME, 's')}, the most that a board gives to one request"
+                f"{format_quantity(REQUEST_TIME, 's')}, the most that a board gives to one request"
             )
 
 

@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from labctl.board_data import Pulse, ReadScheme, WriteScheme
 from labctl.errors import InputError
-from labctl.instruments import Pulse, ReadScheme, SourceSetup, WriteScheme
+from labctl.smu_data import SourceSetup
+from protocols.board_requests import pulse_slot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from labctl.instruments import Cell, CellReadings, ProbeBoard, Reading
+    from labctl.board_data import Cell, CellReadings
+    from labctl.instruments import ProbeBoard
     from labctl.protocol_bench import ProtocolBench
+    from labctl.smu_data import Reading
 
-REQUEST_TIME = 3.5
-"""Longest request (s): a board gives 5 s to one, of which reads and the way take their share."""
+TRAINS_TIME = 3.5
+"""Longest list of trains (s): of the 5 s that a board gives to a request, reads and the way take their share."""
 REQUEST_ENTRIES = 200
 """Most pulses of one request: what is under way when somebody wants to stop."""
-SLOT_MIN = 1e-6
-"""Shortest slot of a pulse (s); a longer pulse takes twice its width (board specification)."""
 READ_NPLC = 1.0
 """Integration time of a read by a source-measure unit (power line cycles): mains hum averages out."""
 
@@ -166,7 +168,7 @@ class BoardIvReader(IvReader):
     @override
     def pulse(self, amplitudes: Sequence[float]) -> list[tuple[Point | None, Point]]:
         train, found = self._train, list[tuple[Point | None, Point]]()
-        most = max(1, min(REQUEST_ENTRIES, int(REQUEST_TIME / train_time(train.width, train.count))))
+        most = max(1, min(REQUEST_ENTRIES, int(TRAINS_TIME / train_time(train.width, train.count))))
         for start in range(0, len(amplitudes), most):
             part = [Pulse(self._cell, level, train.width, train.count) for level in amplitudes[start : start + most]]
             _, readings = self._board.pulse_read(part, self._read_voltage, self._samples)
@@ -176,7 +178,7 @@ class BoardIvReader(IvReader):
 
 def train_time(width: float, count: int) -> float:
     """Return how long (s) a board takes for a train of pulses of `width` (s)."""
-    return count * max(2 * width, SLOT_MIN)
+    return count * pulse_slot(width)
 
 
 def _board_of(bench: ProtocolBench) -> ProbeBoard | None:

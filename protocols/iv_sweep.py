@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from labctl.board_data import Cell, Pulse
 from labctl.errors import EnvelopeError, ParameterError
-from labctl.instruments import Cell, ProbeBoard, Pulse, SourceMeter, SourceSetup
+from labctl.instruments import ProbeBoard, SourceMeter
 from labctl.levels import REFERENCE_VOLTAGE
 from labctl.limits import WithinEnvelope
 from labctl.protocol import STEP_END, Protocol, Start, StepEnd
+from labctl.smu_data import SourceSetup
 from labctl.timed import point_time
 from labctl.units import Amperes, Count, Seconds, Volts, Written, format_quantity, parse_number
 from protocols.cell_parameters import READ_GRID, CellParameters, check_cell, check_width
-from protocols.iv_reader import REQUEST_TIME, BoardIvReader, IvReader, Point, SmuIvReader, train_time
+from protocols.iv_reader import TRAINS_TIME, BoardIvReader, IvReader, Point, SmuIvReader, train_time
 from protocols.iv_summary import summarise
 from protocols.iv_sweep_figure import figure
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from labctl.bench import Die
-    from labctl.instruments import Capabilities, Instrument
+    from labctl.board_data import Capabilities
+    from labctl.instruments import Instrument
     from labctl.limits import Envelope
     from labctl.protocol_bench import ProtocolBench
 
@@ -164,10 +167,10 @@ def _check(die: Die, envelope: Envelope, parameters: IvSweepParameters) -> None:
 
 def _check_board(envelope: Envelope, parameters: IvSweepParameters, reach: float) -> None:
     if parameters.mode == "pulsed":
-        if train_time(parameters.width, parameters.count) > REQUEST_TIME:
+        if train_time(parameters.width, parameters.count) > TRAINS_TIME:
             raise ParameterError(
                 f"--set count: {parameters.count} pulses of {format_quantity(parameters.width, 's')} take a board "
-                f"longer than {REQUEST_TIME:g} s; fewer of them, or shorter ones"
+                f"longer than {TRAINS_TIME:g} s; fewer of them, or shorter ones"
             )
         return
     if reach > envelope.read_voltage:

@@ -8,11 +8,12 @@ a guard, which brings each column a little more than any of the vectors does.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from labctl.board_features import Coding, Direction, ProductSetup
+from labctl.records import Along
 from labctl.units import Amperes, Fraction, Seconds, Volts
 from protocols.analysis.input_coding import AmplitudeCoding
 from protocols.analysis.range_guard import guard_shares
@@ -64,8 +65,8 @@ class SnrRecord:
     lines: int
     share: Fraction
     given: tuple[float, ...]
-    drive: tuple[Volts, ...]
-    current: tuple[Amperes, ...]
+    drive: Annotated[tuple[Volts, ...], Along("input_line")]
+    current: Annotated[tuple[Amperes, ...], Along("output_line")]
     time: Seconds
     calibration: str
 

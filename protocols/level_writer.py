@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labctl.instruments import Pulse, PulseReceipt
+from labctl.board_data import Pulse, PulseReceipt
 from labctl.levels import LEVELS
 from protocols.read_noise import ReadNoise, Survey
 from protocols.write_algorithms.catalogue import AlgorithmMemory  # noqa: TC001 (read at run time from a memory)
@@ -20,7 +20,7 @@ from protocols.write_algorithms.catalogue import AlgorithmMemory  # noqa: TC001 
 if TYPE_CHECKING:
     from typing import Any
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from protocols.cell_reader import CellReader
     from protocols.write_algorithms.interface import Shot, WriteAlgorithm
 

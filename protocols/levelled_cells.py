@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.board_data import Cell
 from labctl.errors import ParameterError
-from labctl.instruments import Cell
 from labctl.levels import REFERENCE_VOLTAGE
 from protocols.approach import Approached, Drive, approach
 from protocols.repeated_reads import conductances

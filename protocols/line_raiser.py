@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.instruments import Cell, Pulse, ReadScheme, WriteScheme
+from labctl.board_data import Cell, Pulse, ReadScheme, WriteScheme
 from labctl.levels import REFERENCE_VOLTAGE
+from protocols.board_requests import PULSES_MAX, READS_MAX, pulse_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -25,12 +26,6 @@ NEAR = 0.8
 """Share of the conductance that is asked for at which a cell is left alone."""
 ROUNDS = 16
 """Most rounds; 2 are usual on a film whose pulses are known."""
-REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one."""
-LIST_MAX = 1024
-"""Most entries of a list (board specification)."""
-SLOT_MIN = 1e-6
-"""Shortest slot of a pulse (s); a longer pulse takes twice its width (same source)."""
 PATIENCE = 4
 """Rounds in a row that bring a cell no further after which it is left where it is."""
 SHORT = 0.02
@@ -86,8 +81,8 @@ class LineRaiser:
         """Return what each cell shows (S), shape (cells,); one that saturates its reader shows infinity."""
         self._bench.board.set_scheme(WriteScheme.THIRD, ReadScheme.GROUND)
         found: list[Array] = []
-        for first in range(0, len(self._cells), LIST_MAX):
-            readings = self._bench.board.read(self._cells[first : first + LIST_MAX], REFERENCE_VOLTAGE, SAMPLES)
+        for first in range(0, len(self._cells), READS_MAX):
+            readings = self._bench.board.read(self._cells[first : first + READS_MAX], REFERENCE_VOLTAGE, SAMPLES)
             found.append(np.where(readings.saturated, np.inf, readings.current / readings.voltage))
         return np.concatenate(found)
 
@@ -95,23 +90,8 @@ class LineRaiser:
         """Put one pulse on each of the chosen cells."""
         widths = np.round(time * 1e9) / 1e9
         pulses = [Pulse(self._cells[at], self._amplitude, float(widths[at])) for at in map(int, chosen)]
-        for part in _requests(pulses):
+        for part in pulse_lists(pulses, PULSES_MAX):
             self._bench.board.pulse(part)
-
-
-def _requests(pulses: list[Pulse]) -> Iterator[list[Pulse]]:
-    """Return pulses in lists that a board carries out in one request each."""
-    part: list[Pulse] = []
-    left = REQUEST_TIME
-    for pulse in pulses:
-        slot = max(2 * pulse.width, SLOT_MIN)
-        if part and (len(part) == LIST_MAX or slot > left):
-            yield part
-            part, left = [], REQUEST_TIME
-        part.append(pulse)
-        left -= slot
-    if part:
-        yield part
 
 
 def crossing_cells(rows: Sequence[int], columns: Sequence[int], within: Sequence[Cell]) -> list[Cell]:

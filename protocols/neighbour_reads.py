@@ -11,8 +11,9 @@ import numpy as np
 from protocols.analysis.allan import AllanDeviation, allan_deviation
 from protocols.analysis.level_errors import Misreads, measured_misreads, misread_probability, reads_needed
 from protocols.analysis.spectrum import fit_spectrum
+from protocols.board_requests import SAMPLE_TIME
 from protocols.cell_noise import BLOCK, block_scatter, moves
-from protocols.repeated_reads import SAMPLE_TIME, spacing
+from protocols.repeated_reads import spacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

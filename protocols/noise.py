@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from labctl.board_data import Pulse
 from labctl.errors import ParameterError
-from labctl.instruments import ProbeBoard, Pulse
+from labctl.instruments import ProbeBoard
 from labctl.levels import LEVELS, parse_levels
 from labctl.limits import WithinEnvelope
 from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Seconds, Siemens, Volts, Written, format_quantity
 from protocols.approach import Drive, approach
+from protocols.board_requests import REQUEST_TIME, pulse_slot, read_time
 from protocols.cell_noise import BLOCK, block_scatter, moves
 from protocols.cell_parameters import PulsedCellParameters, check_cell, check_pulses
-from protocols.erasure import pulse_slot
 from protocols.noise_figure import figure
 from protocols.noise_summary import summarise
 from protocols.repeated_reads import (
     REQUEST_READS,
-    REQUEST_TIME,
-    SAMPLE_TIME,
-    SETTLING,
+    ReadsMemory,
     Turns,
+    check_requests,
     conductances,
     read_in_turns,
     reads_in_request,
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 APPROACH_SAMPLES = 16
 """Samples of the reads that bring the cell to a level."""
+LEAST = 128
+"""Fewest reads of a series, from which a spectrum is told."""
 NEAR = LEVELS / 1000
 """How near (levels) a cell is brought to a level: its noise is the same all around."""
 QUICK = 4
@@ -68,7 +70,7 @@ class NoiseParameters(PulsedCellParameters):
     """Second, lower voltage of the reads: what is seen there is the reader's noise."""
     reads: Annotated[Count, Field(ge=512, le=1_000_000)] = 8192
     """Single samples at each of both voltages and each level; whole requests of 512."""
-    spectrum_reads: Annotated[Count, Field(ge=128, le=1_000_000)] = 2048
+    spectrum_reads: Annotated[Count, Field(ge=LEAST, le=1_000_000)] = 2048
     """Reads of the spectrum at each level; whole requests of 512 at most."""
     samples: Annotated[Count, Field(ge=1, le=4096)] = 400
     """Samples that a read of the spectrum averages: 2 ms, and as long again for the other cell in between."""
@@ -113,18 +115,11 @@ class NoiseStep:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseMemory:
-    """Whether reads were found to move the cell: nothing is measured from then on."""
-
-    disturbed: bool = False
-
-
 def plan(parameters: NoiseParameters) -> tuple[NoiseStep, ...]:
     """Return the requests of a run, in their order."""
     share = QUICK if parameters.quick else 1
     blocks = max(1, parameters.reads // share // REQUEST_READS)
-    long = min(reads_in_request(parameters.samples), max(128, parameters.spectrum_reads // share))
+    long = min(reads_in_request(parameters.samples), max(LEAST, parameters.spectrum_reads // share))
     spectra = max(1, parameters.spectrum_reads // share // long)
     stairs = max(1, parameters.pulses // share // (2 * parameters.staircase))
     kinds: tuple[tuple[Part, int, int], ...] = (
@@ -152,26 +147,21 @@ def _check(die: Die, envelope: Envelope, parameters: NoiseParameters) -> None:
             f"of {format_quantity(parameters.read_voltage, 'V')} to tell the reader's noise from the cell's; use half "
             "of that at most"
         )
-    if reads_in_request(parameters.samples) < 128:
-        raise ParameterError(
-            f"--set samples: a request of 4 s holds fewer than 128 reads of {parameters.samples} samples each"
-        )
+    check_requests(parameters.levels, parameters.samples, LEAST)
     width = max(parameters.potentiation_width, parameters.depression_width)
-    most = int(REQUEST_TIME / (pulse_slot(width) + SETTLING + parameters.step_samples * SAMPLE_TIME))
+    most = int(REQUEST_TIME / (pulse_slot(width) + read_time(parameters.step_samples)))
     if parameters.staircase > most:
         raise ParameterError(
             f"--set staircase: {parameters.staircase} pulses of {format_quantity(width, 's')} with their reads take "
             f"longer than a request of 4 s; use {most} at most"
         )
-    if len(set(parameters.levels)) < len(parameters.levels):
-        raise ParameterError("--set levels: a level stands there twice")
 
 
 def _run(
-    bench: ProtocolBench, parameters: NoiseParameters, start: Start[NoiseMemory]
+    bench: ProtocolBench, parameters: NoiseParameters, start: Start[ReadsMemory]
 ) -> Iterator[NoiseRecord | StepEnd]:
     """Carry the requests out; a request is a step. Where reads move the cell, there is no noise at a level."""
-    memory = start.memory or NoiseMemory()
+    memory = start.memory or ReadsMemory()
     began = bench.clock.now() - start.time
     cell, scale = parameters.cell, bench.die.scale
     turns = Turns.beside(cell, bench.die.rows, bench.die.columns)
@@ -192,7 +182,7 @@ def _run(
         time = bench.clock.now() - began
         rows = _blocks(reads) if step.part in ("read", "reader") else [(read, 0.0) for read in reads.tolist()]
         if step.part == "read":
-            memory = NoiseMemory(moves([mean for mean, _ in rows], max(sigma for _, sigma in rows)))
+            memory = ReadsMemory(moves([mean for mean, _ in rows], max(sigma for _, sigma in rows)))
         for index, (conductance, sigma) in enumerate(rows):
             yield NoiseRecord(
                 cell.row, cell.column, step.level, step.part, step.series, index, voltage, samples, conductance, sigma,
@@ -229,7 +219,7 @@ PROTOCOL = Protocol(
     run=_run,
     summarise=summarise,
     caption=_caption,
-    memory=NoiseMemory,
+    memory=ReadsMemory,
     figure=figure,
     check_board=check_pulses,
 )

@@ -9,8 +9,9 @@ import numpy as np
 from labctl.figure import Axis, Curve, Figure, Panel, curve
 from protocols.analysis.spectrum import power_density
 from protocols.analysis.variogram import variogram
+from protocols.board_requests import SAMPLE_TIME
 from protocols.noise_levels import LevelNoise, by_level, level_noises, of_part, series_of
-from protocols.repeated_reads import SAMPLE_TIME, spacing
+from protocols.repeated_reads import spacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +95,7 @@ def _spectra(groups: dict[int, list[NoiseRecord]], found: Sequence[LevelNoise]) 
     return Panel(
         "Spectra of reads; dashed: their fits",
         Axis("frequency", "Hz", True),
-        Axis("density (S²/Hz)", "", True),
+        Axis("density", "S^2/Hz", True),
         tuple(marks),
     )
 
@@ -102,7 +103,7 @@ def _spectra(groups: dict[int, list[NoiseRecord]], found: Sequence[LevelNoise]) 
 def _corners(found: Sequence[LevelNoise]) -> Panel:
     corners = [(one.conductance, one.corner) for one in found if one.corner is not None]
     return Panel(
-        f"1/f corner of the cell, for a sample every {SAMPLE_TIME * 1e6:g} us",
+        f"1/f corner of the cell, for a sample every {SAMPLE_TIME * 1e6:g} µs",
         _G,
         Axis("frequency", "Hz"),
         (
@@ -129,6 +130,6 @@ def _variograms(groups: dict[int, list[NoiseRecord]]) -> Panel:
     return Panel(
         "Variograms: read noise at 0 pulses, write noise in the slope",
         Axis("pulses"),
-        Axis("semivariance (S²)"),
+        Axis("semivariance", "S^2"),
         tuple(marks),
     )

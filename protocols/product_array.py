@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.protocol_bench import ProtocolBench
     from protocols.array_written import ArrayWritten
     from protocols.product_parameters import ProductParameters

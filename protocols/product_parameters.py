@@ -11,33 +11,37 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from labctl.board_data import Feature
 from labctl.errors import ParameterError
-from labctl.instruments import Feature
 from labctl.levels import REFERENCE_VOLTAGE
 from labctl.units import Count, Levels, Ohms, Seconds, Volts, YesNo, format_quantity
 from protocols.analysis.input_coding import AmplitudeCoding, BitSerialCoding, CodingName, InputCoding, WidthCoding
 from protocols.analysis.weight_mapping import ConductanceRange, MappingName, WeightMapping, mapping_of
 from protocols.array_parameters import PulsedArrayParameters, check_region
-from protocols.array_products import REQUEST_TIME, RUN_MAX, vector_time
 from protocols.auto_values import or_auto
+from protocols.board_requests import REQUEST_TIME, RUN_MAX, SLOT_MAX, SLOT_MIN, vector_time
+from protocols.matrix_file import MatrixFile
+from protocols.product_vectors import random_weights, weights_in
+from protocols.published_film import CONDUCTION_VOLTAGE
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from labctl.bench import Die
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
     from labctl.levels import LevelScale
     from labctl.limits import Envelope
     from protocols.array_region import Region
 
-CONDUCTION_VOLTAGE = 0.343826
-"""V0 (V) of the Ru-azo film's current, I ~ sinh(V / V0) (published compact model, 2026)."""
 SLIGHTLY = 20e-3
 """By how much a floor may lift products above the read voltage (V): far from what moves a cell."""
 HEIGHT_MIN = 1e-3
 """Lowest voltage of an input of 1 (V): some ten steps of a board's converter."""
 SHARE_MIN = 0.01
 """Smallest share of a range that weights may take: some hundred levels."""
-SLOT_MIN, SLOT_MAX = 1e-6, 10e-3
-"""Slots that a board makes (s) (board specification, section 2, rule 5)."""
+LEAST_TRAINING = 8
+"""Fewest training vectors: a straight line through fewer points is as noisy as they are."""
 
 EFFECTIVE_VOLTAGE, EFFECTIVE_SCALE, EFFECTIVE_HEADROOM = 0.07, 0.93, 0.95
 """Voltage (V), share of the range and of the highest conductance for products behind metal wires: the error of cells
@@ -136,6 +140,27 @@ class ProductParameters(PulsedArrayParameters):
         return mapping_of(self.mapping, ConductanceRange(levels.g_min, levels.g_max, scale, headroom))
 
 
+class WeightedProductParameters(ProductParameters):
+    """Products with weights from a file, or random ones."""
+
+    matrix: MatrixFile = None
+    """File of the weights, -1..1, one row a row of the array; none: uniform random ones."""
+    matrix_seed: Count = 1
+    """Of the random weights."""
+
+    def weights(self, die: Die) -> NDArray[np.float64]:
+        """Return the weights, shape (rows, outputs) of the region.
+
+        Raises:
+            ParameterError: if the file holds others, or the die has not the cells.
+        """
+        region = self.region(die)
+        outputs = self.mapper(die.scale).outputs(region.columns)
+        if self.matrix is None:
+            return random_weights(self.matrix_seed, region.rows, outputs)
+        return weights_in(self.matrix, region.rows, outputs)
+
+
 OHMIC = 100.0
 """A conduction_voltage from here on (V) is that of a straight line: the bend at 1 V is below 2e-5."""
 
@@ -161,6 +186,23 @@ def check_products(die: Die, envelope: Envelope, parameters: ProductParameters) 
     if parameters.mapper(die.scale).outputs(region.columns) < 1:
         raise ParameterError(f"--set mapping: {region.columns} columns are too few for a {parameters.mapping} mapping")
     return region
+
+
+def check_training(training: int, figure: str) -> None:
+    """Refuse fewer training vectors than tell a line, and none where the calibrated figure decides.
+
+    Raises:
+        ParameterError: names the parameters, `training` and `figure`.
+    """
+    if training == 0 and figure == "calibrated":
+        raise ParameterError(
+            "--set training=0: without training vectors nothing is calibrated; add --set figure=raw, or give some"
+        )
+    if 0 < training < LEAST_TRAINING:
+        raise ParameterError(
+            f"--set training: {training} vectors do not tell a gain and an offset; give {LEAST_TRAINING} or more, or "
+            "0 for none"
+        )
 
 
 def check_product_board(able: Capabilities, parameters: ProductParameters) -> None:

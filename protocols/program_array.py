@@ -18,17 +18,20 @@ from labctl.instruments import ProbeBoard
 from labctl.levels import LEVELS, REFERENCE_VOLTAGE
 from labctl.limits import WithinEnvelope
 from labctl.protocol import Protocol, StepEnd
+from labctl.records import Along
 from labctl.units import Count, Fraction, Levels, Ohms, Seconds, Siemens, Volts, format_quantity
 from protocols.array_drive import ArrayDrive
 from protocols.array_parameters import PulsedArrayParameters, check_region
 from protocols.array_reads import calibration_id
 from protocols.array_strategies import SchemeName, StrategyName, make_reader
+from protocols.board_requests import SLOT_MAX, SLOT_MIN
 from protocols.cell_parameters import READ_GRID
-from protocols.cell_reckoning import CONDUCTION_VOLTAGE
 from protocols.matrix_file import MatrixFile
+from protocols.product_steps import usual_rounds
 from protocols.program_array_figure import figure
 from protocols.program_array_report import files
-from protocols.program_array_summary import summarise
+from protocols.program_array_summary import latest, summarise
+from protocols.published_film import CONDUCTION_VOLTAGE
 from protocols.staged_writing import EffectiveSetup, StagedWriter, StageMemory
 from protocols.target_matrix import Values, check_span, levels_of, random_levels
 
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.bench import Die
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
     from labctl.levels import LevelScale
     from labctl.limits import Envelope
     from labctl.protocol import Start
@@ -73,7 +76,7 @@ class ProgramArrayParameters(PulsedArrayParameters):
     """V0 of a cell's current, I ~ sinh(V / V0); counts with `per-cell` only. 1000 V: an ohmic cell."""
     voltage: Annotated[Volts, WithinEnvelope("read_voltage"), Field(gt=0)] = 0.07
     """Of the rows that are high while the transfer is measured, above the floor; counts with `effective` only."""
-    slot: Annotated[Seconds, Field(ge=1e-6, le=10e-3)] = 100e-6
+    slot: Annotated[Seconds, Field(ge=SLOT_MIN, le=SLOT_MAX)] = 100e-6
     """Time over which a column's current is averaged then."""
     averages: Annotated[Count, Field(ge=2, le=4096)] = 16
     """Slots that are averaged then; more are taken where the noise asks for them."""
@@ -97,12 +100,12 @@ class ProgramArrayParameters(PulsedArrayParameters):
 
 @dataclass(frozen=True, slots=True)
 class CellProgrammed:
-    """One cell when the whole array is written.
+    """One cell after a round that read it; all cells have one more when the whole array is written.
 
     `conductance` is its last read, `estimate` weighs that with what was known before; `error` is the estimate's
     distance from the target, `sigma` its standard deviation, `reader_error` included. `errors` are those of its first
-    reads: before any burst, and after each. `one_level` is the distance of two levels. `rounds` is how many the whole
-    array took. `calibration` is the board's. `boot` and `delivered` are the board's counters when all was done.
+    reads: before any burst, and after each. `one_level` is the distance of two levels. `rounds` is how many the array
+    has taken so far. `calibration` is the board's. `boot` and `delivered` are the board's counters after the round.
     """
 
     row: int
@@ -121,7 +124,7 @@ class CellProgrammed:
     pulses: int
     reads: int
     samples: int
-    errors: tuple[Levels, ...]
+    errors: Annotated[tuple[Levels, ...], Along("read")]
     one_level: Siemens
     rounds: int
     time: Seconds
@@ -182,10 +185,14 @@ def _rounds(parameters: ProgramArrayParameters) -> int:
     return min(parameters.max_rounds, QUICK_ROUNDS) if parameters.quick else parameters.max_rounds
 
 
+def _steps(parameters: ProgramArrayParameters) -> int:
+    return usual_rounds(_rounds(parameters), parameters.strategy == "effective")
+
+
 def _run(
     bench: ProtocolBench, parameters: ProgramArrayParameters, start: Start[ProgramArrayMemory]
 ) -> Iterator[CellProgrammed | StepEnd]:
-    """Carry out the rounds; the records come with the last one."""
+    """Carry out the rounds; each yields the cells that it read, the last one all."""
     began = bench.clock.now() - start.time
     region = parameters.region(bench.die)
     drive = ArrayDrive.of(
@@ -213,9 +220,10 @@ def _run(
     writer = StagedWriter(bench, region, drive, reader, effective, memory)
     for report in writer.rounds(targets(region, bench.die.scale, parameters), start.touched):
         found = writer.written()
-        if writer.memory.is_done and found is not None:
+        if found is not None:
+            shown = np.full(region.shape, True) if writer.memory.is_done else report.looked
             time = bench.clock.now() - began
-            yield from _records(bench, region, found, parameters, report.round, time, calibration)
+            yield from _records(bench, region, found, shown, parameters, report.round, time, calibration)
         yield StepEnd(ProgramArrayMemory(writer.memory))
 
 
@@ -223,24 +231,26 @@ def _records(
     bench: ProtocolBench,
     region: Region,
     found: ArrayWritten,
+    shown: NDArray[np.bool_],
     parameters: ProgramArrayParameters,
     rounds: int,
     time: float,
     calibration: str,
 ) -> Iterator[CellProgrammed]:
-    """Yield what became of each cell, row by row."""
+    """Yield where each cell that is `shown` stands, row by row."""
     scale, status = bench.die.scale, bench.board.status()
+    target, state = found.target[shown], found.state[shown]
     columns: dict[str, list[Any]] = {
-        "level": found.target.ravel().tolist(),
-        "target": (scale.g_min + scale.step * found.target).ravel().tolist(),
-        "conductance": (scale.g_min + scale.step * found.level).ravel().tolist(),
-        "estimate": (scale.g_min + scale.step * found.state).ravel().tolist(),
-        "error": (found.state - found.target).ravel().tolist(),
-        "sigma": np.hypot(found.sigma, parameters.reader_error).ravel().tolist(),
+        "level": target.tolist(),
+        "target": (scale.g_min + scale.step * target).tolist(),
+        "conductance": (scale.g_min + scale.step * found.level[shown]).tolist(),
+        "estimate": (scale.g_min + scale.step * state).tolist(),
+        "error": (state - target).tolist(),
+        "sigma": np.hypot(found.sigma[shown], parameters.reader_error).tolist(),
     }
     for name in ("written", "given_up", "at_rail", "readable", "bursts", "pulses", "reads", "samples"):
-        columns[name] = getattr(found, name).ravel().tolist()
-    traces = found.trace.reshape(-1, found.trace.shape[-1]).tolist()
+        columns[name] = getattr(found, name)[shown].tolist()
+    cells = [(region.row + row, region.column + column) for row, column in np.argwhere(shown).tolist()]
     common: dict[str, Any] = {
         "one_level": scale.step,
         "rounds": rounds,
@@ -248,10 +258,11 @@ def _records(
         "boot": status.boot,
         "delivered": status.delivered,
     }
-    for cell, trace, own in zip(region.cells(), traces, zip(*columns.values(), strict=True), strict=True):
+    traces = found.trace[shown].tolist()
+    for (row, column), trace, own in zip(cells, traces, zip(*columns.values(), strict=True), strict=True):
         values: dict[str, Any] = dict(zip(columns, own, strict=True))
         errors = tuple(error for error in trace[: values["bursts"] + 1] if not math.isnan(error))
-        yield CellProgrammed(cell.row, cell.column, errors=errors, calibration=calibration, **values, **common)
+        yield CellProgrammed(row, column, errors=errors, calibration=calibration, **values, **common)
 
 
 def _in_truth(record: CellProgrammed, conductance: float) -> CellProgrammed:
@@ -271,12 +282,13 @@ PROTOCOL = Protocol(
     record=CellProgrammed,
     needs=(ProbeBoard,),
     check=_check,
-    steps=lambda parameters: _rounds(parameters) + 1,
+    steps=_steps,
     run=_run,
     summarise=summarise,
     caption=_caption,
     memory=ProgramArrayMemory,
     figure=figure,
+    standing=latest,
     files=files,
     in_truth=_in_truth,
     check_board=_check_board,

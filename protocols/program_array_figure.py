@@ -1,4 +1,4 @@
-"""The figure of `program-array`: what was asked for, what is missing, and what it took."""
+"""The figure of `program-array`: what the cells hold, what is missing, and what it took."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl.figure import Axis, Bars, Figure, Map, Panel, curve, histogram
+from protocols.program_array_summary import latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +25,8 @@ BINS = 60
 
 def figure(records: Sequence[CellProgrammed], parameters: ProgramArrayParameters) -> Figure:  # noqa: ARG001
     """Return what the cells of a run, whole or broken off, look like."""
-    row, column = min(record.row for record in records), min(record.column for record in records)
+    records = latest(records)
+    corner = row, column = min(record.row for record in records), min(record.column for record in records)
     shape = max(record.row for record in records) - row + 1, max(record.column for record in records) - column + 1
 
     def mapped(of: Callable[[CellProgrammed], float]) -> Array:
@@ -36,12 +38,17 @@ def figure(records: Sequence[CellProgrammed], parameters: ProgramArrayParameters
     errors = np.array([record.error for record in records])
     rows, columns = Axis("row"), Axis("column")
     panels = (
-        Panel("Asked for", columns, rows, (Map(mapped(lambda one: one.level), "level", "levels"),)),
+        Panel(
+            "As read",
+            columns,
+            rows,
+            (Map(mapped(lambda one: one.level + one.error), "level", "levels", first=corner),),
+        ),
         Panel(
             "Error, as read",
             columns,
             rows,
-            (Map(np.clip(mapped(lambda one: one.error), -SHOWN, SHOWN), "error", "levels", diverging=True),),
+            (Map(np.clip(mapped(lambda one: one.error), -SHOWN, SHOWN), "error", "levels", True, first=corner),),
         ),
         Panel(
             "Errors",
@@ -51,7 +58,7 @@ def figure(records: Sequence[CellProgrammed], parameters: ProgramArrayParameters
         ),
         _convergence(records),
         Panel("Bursts", Axis("bursts"), Axis("cells"), (_counts([record.bursts for record in records]),)),
-        Panel("Bursts by cell", columns, rows, (Map(mapped(lambda one: one.bursts), "bursts"),)),
+        Panel("Bursts by cell", columns, rows, (Map(mapped(lambda one: one.bursts), "bursts", first=corner),)),
     )
     return Figure(f"program-array: {len(records)} cells", panels)
 

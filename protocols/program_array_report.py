@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from labctl.protocol import RunFile
+from protocols.program_array_summary import latest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ def files(records: Sequence[CellProgrammed], parameters: ProgramArrayParameters)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for one in records:
+    for one in latest(records):
         numbers = (f"{value:.7g}" for value in (one.level, one.target, one.conductance, one.error, one.sigma))
         flags = map(int, (one.written, one.given_up, one.at_rail, one.readable))
         writer.writerow((one.row, one.column, *numbers, *flags, one.bursts, one.pulses, one.reads, one.samples))

@@ -53,8 +53,15 @@ class ProgramArraySummary:
     wires_reckoned: bool
 
 
+def latest(records: Sequence[CellProgrammed]) -> list[CellProgrammed]:
+    """Return where each cell stands, row by row: its last record."""
+    cells = {(record.row, record.column): record for record in records}
+    return [cells[place] for place in sorted(cells)]
+
+
 def summarise(records: Sequence[CellProgrammed], parameters: ProgramArrayParameters) -> Outcome:
-    """Count what the records show."""
+    """Count what the last records of the cells show."""
+    records = latest(records)
     count = len(records)
     if count == 0:
         return Outcome(passed=False, summary=None)

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 from labctl.errors import EnvelopeError
 from labctl.units import format_quantity
-from protocols.erasure import pulse_slot
+from protocols.board_requests import REQUEST_TIME, pulse_slot
 
 if TYPE_CHECKING:
     from labctl.protocol_bench import ProtocolBench
-
-REQUEST_TIME = 4.0
-"""Longest train (s): a board gives 5 s to one request."""
 
 
 @dataclass(frozen=True, slots=True)

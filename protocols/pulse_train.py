@@ -17,10 +17,12 @@ from labctl.instruments import ProbeBoard
 from labctl.levels import G_MAX, LEVELS, REFERENCE_VOLTAGE
 from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Written, format_quantity, parse_count, parse_number
+from protocols.board_requests import REQUEST_TIME
 from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.cell_reader import BoardReader, ReadScale
 from protocols.erasure import erase
 from protocols.measured_curves import CurveName, measured_curve
+from protocols.published_film import CONDUCTION_VOLTAGE
 from protocols.pulse_train_figure import figure
 from protocols.staircase import Stair, Staircase, StairsMemory, Train, flights
 from protocols.staircase_summary import summarise
@@ -42,10 +44,6 @@ QUICK_SAMPLES = 4
 """Most samples of its reads."""
 QUICK_CYCLES = 2
 """A quick run has so many cycles at most."""
-ENTRY_TIME_MAX = 4.0
-"""Longest time (s) between two reads: a board gives 5 s to one request."""
-CONDUCTION_VOLTAGE = 0.343826
-"""V0 (V) of the Ru-azo film's current, I ~ sinh(V / V0) (published compact model, 2026)."""
 CURRENT_ROOM = 0.97
 """Share of the envelope's cell_current up to which a branch goes on: the current is reckoned, not measured."""
 CURVE_PULSES_OFF = 0.01
@@ -126,10 +124,10 @@ def _check(die: Die, envelope: Envelope, parameters: PulseTrainParameters) -> No
     check_cell(die, envelope, parameters)
     check_level_scale(parameters)
     for train in _trains(parameters):
-        if train.entry_time(_samples(parameters)) > ENTRY_TIME_MAX:
+        if train.entry_time(_samples(parameters)) > REQUEST_TIME:
             raise ParameterError(
                 f"--set read_every: {train.every} pulses of {format_quantity(train.width, 's')} take longer than "
-                f"{format_quantity(ENTRY_TIME_MAX, 's')}, the most that a board gives to one request; read more often"
+                f"{format_quantity(REQUEST_TIME, 's')}, the most that a board gives to one request; read more often"
             )
         if parameters.compare != "no":
             _check_curve(die, envelope, parameters, train, measured_curve(parameters.compare))

@@ -63,13 +63,13 @@ def _straightness(up: list[Path], down: list[Path]) -> Panel:
 
 
 def _steps(up: list[Path], down: list[Path]) -> Panel:
-    """Return how large the steps of one pulse are."""
+    """Return how large the steps of one pulse are, each along its branch's way."""
     bars: list[Bars] = []
-    for label, branch in (("up", up), ("down", down)):
-        sizes = [np.diff(path.conductance) / np.diff(path.pulses) for path in branch]
+    for label, branch, way in (("up", up, 1.0), ("down", down, -1.0)):
+        sizes = [way * np.diff(path.conductance) / np.diff(path.pulses) for path in branch]
         if sizes:
             bars.append(histogram(np.concatenate(sizes), label=label))
-    return Panel("Steps of a pulse, as read", Axis("step", "S"), Axis("steps"), tuple(bars))
+    return Panel("Steps of a pulse, as read", Axis("step, along its way", "S"), Axis("steps"), tuple(bars))
 
 
 def _noise(records: Sequence[Stair], up: list[Path], down: list[Path]) -> Panel:

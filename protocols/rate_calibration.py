@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import Pulse
 from labctl.errors import EquipmentError
-from labctl.instruments import Pulse
 from labctl.levels import LEVELS
 from protocols.analysis.travel_time import EDGES, TravelTime, Way, learn_travel_time
-from protocols.erasure import pulse_slot
+from protocols.board_requests import REQUEST_TIME, pulse_slot
 
 if TYPE_CHECKING:
-    from labctl.instruments import Cell, ProbeBoard
+    from labctl.board_data import Cell
+    from labctl.instruments import ProbeBoard
     from labctl.levels import LevelScale
     from protocols.analysis.pulse_choice import WidthLimits
 
@@ -37,8 +38,6 @@ END = 4.0
 """A pass has arrived if it is this near to its end (levels)."""
 STANDSTILL = 3
 """Widest pulses in a row that move the cell by less than a level: there is no further to go."""
-REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one."""
 COURSE_MAX = 1000
 """Most pulses of a request: a board takes 1,023."""
 

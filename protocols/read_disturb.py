@@ -16,25 +16,24 @@ from labctl.instruments import ProbeBoard
 from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.protocol import Criterion, Outcome, Protocol, StepEnd, judge
 from labctl.units import Count, Levels, Seconds, Siemens, Volts, Written, format_quantity
+from protocols.board_requests import READS_MAX, REQUEST_TIME, read_time
 from protocols.cell_parameters import PulsedCellParameters, check_cell, check_pulses
 from protocols.levelled_cells import bring_near, cells_in_column, check_rows
 from protocols.read_disturb_figure import figure
 from protocols.read_disturb_summary import CONFIDENCE, VoltageDisturb, voltage_disturbs
-from protocols.repeated_reads import REQUEST_TIME, SAMPLE_TIME, SETTLING, conductances
+from protocols.repeated_reads import conductances
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from labctl.bench import Die
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
 
 QUICK_READS = 1000
 """Reads of a quick run at most."""
-REQUEST_CELLS = 1024
-"""Cells that a board reads in one request (board specification)."""
 GROWTH = 1.3
 """By which factor the number of reads grows from one record to the next, until there are `RECORDS` of them to come."""
 RECORDS = 40
@@ -142,11 +141,6 @@ def _voltages(parameters: ReadDisturbParameters) -> list[float]:
     return [parameters.read_voltage * (index + 1) / count for index in range(count)]
 
 
-def _under(samples: int) -> float:
-    """Return how long (s) one read keeps the cell under voltage."""
-    return SETTLING + samples * SAMPLE_TIME
-
-
 def _blocks(parameters: ReadDisturbParameters) -> list[int]:
     """Return how many reads each record of one voltage stands for: at first one, then more."""
     total = _reads(parameters)
@@ -209,8 +203,8 @@ class _Reader:
         self._began = began
         able = bench.board.capabilities()
         self._samples = min(parameters.samples, able.averages_max)
-        round_time = len(cells) * _under(self._samples)
-        self._rounds = max(1, min(REQUEST_CELLS // len(cells), int(REQUEST_TIME / round_time)))
+        round_time = len(cells) * read_time(self._samples)
+        self._rounds = max(1, min(READS_MAX // len(cells), int(REQUEST_TIME / round_time)))
         if len(cells) == 1:
             self._rounds = 1  # a board converts a cell once that stands in a row with itself
         self.memory = memory or ReadDisturbMemory(0, 0)
@@ -246,7 +240,7 @@ class _Reader:
                 voltage=voltage,
                 before=before,
                 reads=reads,
-                under=_under(self._samples),
+                under=read_time(self._samples),
                 conductance=means[index],
                 reading=readings[index],
                 time=self._bench.clock.now() - self._began,

@@ -24,7 +24,8 @@ def figure(records: Sequence[ReadsDone], parameters: ReadDisturbParameters) -> F
     panels = [_moves(one, records) for one in found[-_PANELS_MAX:]]
     several = [_against_voltage(found)] if sum(one.mean is not None for one in found) > 1 else []
     cells = len({record.row for record in records})
-    return Figure(f"read-disturb: {cells} {'cell' if cells == 1 else 'cells'}", (*panels, *several))
+    title = f"read-disturb: {cells} {'cell' if cells == 1 else 'cells'}; dashed: disturb that is not told from none"
+    return Figure(title, (*panels, *several))
 
 
 def _moves(at: VoltageDisturb, records: Sequence[ReadsDone]) -> Panel:
@@ -36,7 +37,8 @@ def _moves(at: VoltageDisturb, records: Sequence[ReadsDone]) -> Panel:
         start = own[0].reading if cell.line is None else cell.line.start
         marks.append(curve(reads, [record.reading - start for record in own], f"level {cell.level}", "points"))
         if cell.line is not None:
-            marks.append(curve(np.append(0.0, reads), cell.line.slope * np.append(0.0, reads)))
+            style = "line" if cell.disturb is not None and cell.disturb.found else "dashed"
+            marks.append(curve(np.append(0.0, reads), cell.line.slope * np.append(0.0, reads), style=style))
     title = f"Reads at {at.voltage * 1e3:.0f} mV"
     return Panel(title, Axis("reads"), Axis("change", "levels"), tuple(marks))
 

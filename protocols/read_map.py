@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from labctl.board_data import Feature, ReadScheme, WriteScheme
 from labctl.errors import ParameterError
-from labctl.instruments import Feature, ProbeBoard, ReadScheme, WriteScheme
+from labctl.instruments import ProbeBoard
 from labctl.levels import LEVELS
 from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Levels, Seconds, Siemens
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.bench import Die
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench

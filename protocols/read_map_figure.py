@@ -34,21 +34,21 @@ def figure(records: Sequence[CellRead], parameters: ReadMapParameters) -> Figure
     """Return what a map, whole or broken off, looks like."""
     first, step = records[0], records[0].one_level
     levels = [one.level for one in records]
+    corner = min(one.row for one in records), min(one.column for one in records)
     panels = [
-        _map("Conductance", map_of(records, [one.conductance for one in records]), "conductance", "S"),
-        _map("Levels", map_of(records, levels), "level", "levels"),
+        _map("Conductance", map_of(records, [one.conductance for one in records]), "conductance", "S", corner),
+        _map("Levels", map_of(records, levels), "level", "levels", corner),
         Panel("Levels", Axis("level", "levels"), Axis("cells"), (histogram(map_of(records, levels)),)),
     ]
     if first.repeats > 1:
         panels.append(_noise(records))
         panels.append(
-            _map("Noise of a read", map_of(records, [one.sigma / step for one in records]), "sigma", "levels")
+            _map("Noise of a read", map_of(records, [one.sigma / step for one in records]), "sigma", "levels", corner)
         )
     if parameters.reference is not None:
         error = map_of(records, [one.level - one.reference for one in records])
-        panels.append(_map("Less the reference", error, "difference", "levels", diverging=True))
-    name = f"read-map: {len(records)} cells, scheme {parameters.scheme}"
-    return Figure(f"{name}, first row {first.row}, first column {first.column}", tuple(panels))
+        panels.append(_map("Less the reference", error, "difference", "levels", corner, diverging=True))
+    return Figure(f"read-map: {len(records)} cells, scheme {parameters.scheme}", tuple(panels))
 
 
 def files(records: Sequence[CellRead], parameters: ReadMapParameters) -> tuple[RunFile, ...]:  # noqa: ARG001
@@ -64,8 +64,8 @@ def _csv(values: Array, form: str) -> bytes:
     return text.getvalue()
 
 
-def _map(title: str, values: Array, label: str, unit: str, diverging: bool = False) -> Panel:
-    return Panel(title, Axis("column"), Axis("row"), (Map(values, label, unit, diverging),))
+def _map(title: str, values: Array, label: str, unit: str, corner: tuple[int, int], diverging: bool = False) -> Panel:
+    return Panel(title, Axis("column"), Axis("row"), (Map(values, label, unit, diverging, first=corner),))
 
 
 def _noise(records: Sequence[CellRead]) -> Panel:

@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import Cell
 from labctl.errors import EquipmentError, ParameterError
-from labctl.instruments import Cell
+from protocols.board_requests import READS_MAX, REQUEST_TIME, read_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from labctl.instruments import CellReadings, ProbeBoard
+    from labctl.board_data import CellReadings
+    from labctl.instruments import ProbeBoard
 
-SAMPLE_TIME = 5e-6
-"""From one sample to the next (s): 200 kSPS (board specification)."""
-SETTLING = 30e-6
-"""Of the lines, before the samples of each read (s; same source)."""
-REQUEST_READS = 512
-"""Reads of the cell in one request: half of the 1,024 cells that a board reads (same source)."""
-REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one."""
+REQUEST_READS = READS_MAX // 2
+"""Reads of the cell in one request: the others are those between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +47,40 @@ class Turns:
         return cls(cell, Cell((cell.row + 1) % rows, (cell.column + 1) % columns))
 
 
+@dataclass(frozen=True, slots=True)
+class ReadsMemory:
+    """Whether reads were found to move the cell: nothing is measured from then on."""
+
+    disturbed: bool = False
+
+
 def spacing(samples: int) -> float:
     """Return the time (s) from one read of the cell to the next, with the one between."""
-    return 2 * (SETTLING + samples * SAMPLE_TIME)
+    return 2 * read_time(samples)
 
 
 def reads_in_request(samples: int) -> int:
     """Return how many reads of so many samples one request holds."""
     return max(1, min(REQUEST_READS, int(REQUEST_TIME / spacing(samples))))
+
+
+def check_requests(levels: Sequence[int], samples: int, least: int) -> None:
+    """Refuse levels that stand there twice, and samples of which a request holds too few reads.
+
+    Args:
+        levels: that are to be read.
+        samples: of a read.
+        least: fewest reads of a request.
+
+    Raises:
+        ParameterError: names the parameter.
+    """
+    if len(set(levels)) < len(levels):
+        raise ParameterError("--set levels: a level stands there twice")
+    if reads_in_request(samples) < least:
+        raise ParameterError(
+            f"--set samples: a request of 4 s holds fewer than {least} reads of {samples} samples each"
+        )
 
 
 def read_in_turns(board: ProbeBoard, turns: Turns, voltage: float, samples: int, count: int) -> NDArray[np.float64]:

@@ -28,7 +28,8 @@ def figure(records: Sequence[RetentionRead], parameters: RetentionParameters) ->
     cells = cell_drifts(records, _CONFIDENCE)
     panels = [_changes(cells), _readings(kept)]
     survey = [record for record in records if record.survey]
-    return Figure(f"retention: {len(cells)} cells", (*panels, *([_survey(survey)] if survey else [])))
+    title = f"retention: {len(cells)} cells; dashed: drift that is not told from none"
+    return Figure(title, (*panels, *([_survey(survey)] if survey else [])))
 
 
 def _changes(cells: list[KeptCell]) -> Panel:
@@ -42,9 +43,11 @@ def _changes(cells: list[KeptCell]) -> Panel:
             logs = np.linspace(math.log(found.ages[0]), math.log(found.ages[-1]), _CURVE_POINTS)
             times = np.exp(logs)
             course = np.array([found.drift.expected(time)[0] for time in times.tolist()])
-            marks.append(curve(times, (course - course[0]) / cell.step))
+            style = "line" if found.drift.found else "dashed"
+            marks.append(curve(times, (course - course[0]) / cell.step, style=style))
     return Panel(
-        "Change since the first read, reads' own effect taken out", Axis("age", "s", log=True),
+        "Change since the first read, reads' own effect taken out",
+        Axis("age", "s", log=True),
         Axis("change", "levels"), tuple(marks),
     )  # fmt: skip
 

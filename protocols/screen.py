@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.errors import ParameterError
-from labctl.instruments import Cell, ProbeBoard, ReadScheme, WriteScheme
+from labctl.instruments import ProbeBoard
 from labctl.protocol import Protocol, StepEnd
 from labctl.units import Count, Written, YesNo, format_quantity, parse_number
 from protocols.array_parameters import PulsedArrayParameters, check_region
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from labctl.bench import Die
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench

@@ -7,26 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import Pulse
 from labctl.errors import EnvelopeError
-from labctl.instruments import Pulse
 from labctl.units import Levels, Seconds, Siemens
-from protocols.array_reads import REQUEST_TIME, SAMPLE_TIME, SETTLING, ListReadings, calibration_id, joined, read_list
+from protocols.array_reads import ListReadings, calibration_id, joined, read_list
+from protocols.board_requests import PULSE_READS_MAX, pulse_lists, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from labctl.instruments import CellReadings
+    from labctl.board_data import CellReadings
     from labctl.protocol_bench import ProtocolBench
     from protocols.screen import ScreenParameters
 
     Array = NDArray[np.float64]
 
-ENTRIES_MAX = 1023
-"""Pulses of one request with reads at most (board specification, section 3)."""
-SLOT_MIN = 1e-6
-"""Shortest slot of a pulse (s); a longer pulse takes twice its width (section 2, rule 9)."""
 BACK = 0.05
 """A cell is back if it is nearer to where it was than this share of a burst,"""
 BACK_LEVELS = 10.0
@@ -233,7 +230,7 @@ class Screening:
         readings: list[CellReadings] = []
         delivered: list[int] = []
         boot = 0
-        for part in _lists(pulses, SETTLING + samples * SAMPLE_TIME):
+        for part in pulse_lists(pulses, PULSE_READS_MAX, read_time(samples)):
             receipt, found = self._board.pulse_read(part, voltage, samples)
             readings.append(found)
             delivered += range(receipt.delivered - len(part) + 1, receipt.delivered + 1)
@@ -262,18 +259,3 @@ class Screening:
                 delivered=counters.delivered[index],
                 calibration=self._calibration,
             )
-
-
-def _lists(pulses: Sequence[Pulse], read_time: float) -> Iterator[list[Pulse]]:
-    """Yield pulses in lists that one request holds."""
-    part: list[Pulse] = []
-    time = 0.0
-    for pulse in pulses:
-        own = max(2 * pulse.width, SLOT_MIN) + read_time
-        if part and (len(part) == ENTRIES_MAX or time + own > REQUEST_TIME):
-            yield part
-            part, time = [], 0.0
-        part.append(pulse)
-        time += own
-    if part:
-        yield part

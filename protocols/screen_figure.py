@@ -30,20 +30,25 @@ def figure(records: Sequence[ScreenRead], parameters: ScreenParameters) -> Figur
     """Return what a run, whole or broken off, found."""
     cells = screened(records, parameters)
     found, step = cells.found, cells.one_level
-    bad = int(np.count_nonzero(found.kind != Kind.GOOD))
+    tested = found.kind != Kind.UNTESTED
+    bad = int(np.count_nonzero(tested & (found.kind != Kind.GOOD)))
+    kinds = np.where(tested, found.kind, np.nan)
+    corner = cells.row, cells.column
     panels = [
-        Panel("Yield", Axis("column"), Axis("row"), (Map(found.kind.astype(np.float64), "", names=KINDS),)),
-        _map("Conductance before", cells.seen.before, "conductance", "S"),
+        Panel("Yield", Axis("column"), Axis("row"), (Map(kinds, "", names=KINDS, first=corner),)),
+        _map("Conductance before", cells.seen.before, "conductance", "S", corner),
     ]
     if np.isfinite(found.swing).any():
         with np.errstate(invalid="ignore", divide="ignore"):
             share = found.swing / found.expected
-        panels.append(_map("Swing of the bursts", found.swing / step, "swing", "levels"))
-        panels.append(_histogram("Swing over that of cells alike", "share", share))
-        panels.append(_map("Moved for good", (cells.after - cells.seen.before) / step, "change", "levels"))
+        panels.append(_map("Swing of the bursts", found.swing / step, "swing", "levels", corner))
+        panels.append(_histogram("Swing over that of cells alike", "share", "", share))
+        moved = (cells.after - cells.seen.before) / step
+        panels.append(_map("Moved for good", moved, "change", "levels", corner, diverging=True))
     if np.isfinite(found.reverse).any():
-        panels.append(_histogram("Swing at minus the read voltage", "swing, levels", found.reverse / step))
-    return Figure(f"screen: {found.kind.size} cells, {bad} of them not good", tuple(panels))
+        panels.append(_histogram("Swing at minus the read voltage", "swing", "levels", found.reverse / step))
+    done = int(np.count_nonzero(tested))
+    return Figure(f"screen: {done} of {found.kind.size} cells tested, {bad} of them not good", tuple(panels))
 
 
 def files(records: Sequence[ScreenRead], parameters: ScreenParameters) -> tuple[RunFile, ...]:
@@ -62,9 +67,9 @@ def files(records: Sequence[ScreenRead], parameters: ScreenParameters) -> tuple[
     return (RunFile("yield.csv", text.getvalue().encode()),)
 
 
-def _map(title: str, values: Array, label: str, unit: str) -> Panel:
-    return Panel(title, Axis("column"), Axis("row"), (Map(values, label, unit),))
+def _map(title: str, values: Array, label: str, unit: str, corner: tuple[int, int], diverging: bool = False) -> Panel:
+    return Panel(title, Axis("column"), Axis("row"), (Map(values, label, unit, diverging, first=corner),))
 
 
-def _histogram(title: str, label: str, values: Array) -> Panel:
-    return Panel(title, Axis(label), Axis("cells"), (histogram(values[np.isfinite(values)]),))
+def _histogram(title: str, label: str, unit: str, values: Array) -> Panel:
+    return Panel(title, Axis(label, unit), Axis("cells"), (histogram(values[np.isfinite(values)]),))

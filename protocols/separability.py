@@ -20,7 +20,7 @@ from labctl.units import Count, Fraction, Levels, Seconds, Siemens, Volts, Writt
 from protocols.approach import Drive, approach
 from protocols.cell_parameters import PulsedCellParameters, check_cell, check_level_scale, check_pulses
 from protocols.neighbour_reads import reads_move
-from protocols.repeated_reads import REQUEST_READS, Turns, read_in_turns, reads_in_request
+from protocols.repeated_reads import REQUEST_READS, ReadsMemory, Turns, check_requests, read_in_turns, reads_in_request
 from protocols.separability_figure import figure
 from protocols.separability_summary import summarise
 
@@ -115,13 +115,6 @@ class SeparabilityStep:
         return self.level + (self.side == "upper")
 
 
-@dataclass(frozen=True, slots=True)
-class SeparabilityMemory:
-    """Whether reads were found to move the cell: nothing is measured from then on."""
-
-    disturbed: bool = False
-
-
 def plan(parameters: SeparabilityParameters) -> tuple[SeparabilityStep, ...]:
     """Return the requests of a run, in their order."""
     share = QUICK if parameters.quick else 1
@@ -148,19 +141,14 @@ def _check(die: Die, envelope: Envelope, parameters: SeparabilityParameters) -> 
         raise ParameterError(
             f"--set levels: level {LEVELS - 1} has none above it to be told from; use 0 to {LEVELS - 2}"
         )
-    if len(set(parameters.levels)) < len(parameters.levels):
-        raise ParameterError("--set levels: a level stands there twice")
-    if reads_in_request(parameters.samples) < LEAST:
-        raise ParameterError(
-            f"--set samples: a request of 4 s holds fewer than {LEAST} reads of {parameters.samples} samples each"
-        )
+    check_requests(parameters.levels, parameters.samples, LEAST)
 
 
 def _run(
-    bench: ProtocolBench, parameters: SeparabilityParameters, start: Start[SeparabilityMemory]
+    bench: ProtocolBench, parameters: SeparabilityParameters, start: Start[ReadsMemory]
 ) -> Iterator[SeparabilityRecord | StepEnd]:
     """Carry the requests out; a request is a step, the first of a level with its writing."""
-    memory = start.memory or SeparabilityMemory()
+    memory = start.memory or ReadsMemory()
     began = bench.clock.now() - start.time
     cell, scale = parameters.cell, bench.die.scale
     turns = Turns.beside(cell, bench.die.rows, bench.die.columns)
@@ -176,7 +164,7 @@ def _run(
         reads = read_in_turns(bench.board, turns, parameters.read_voltage, samples, step.count)
         time = bench.clock.now() - began
         if step.part == "single":
-            memory = SeparabilityMemory(reads_move(reads))
+            memory = ReadsMemory(reads_move(reads))
         for index, conductance in enumerate(reads.tolist()):
             yield SeparabilityRecord(
                 cell.row, cell.column, step.level, step.side, step.part, step.series, index,
@@ -201,7 +189,7 @@ PROTOCOL = Protocol(
     run=_run,
     summarise=summarise,
     caption=_caption,
-    memory=SeparabilityMemory,
+    memory=ReadsMemory,
     figure=figure,
     check_board=check_pulses,
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from labctl.errors import ParameterError
 from labctl.instruments import ProbeBoard
 from labctl.levels import REFERENCE_VOLTAGE
@@ -16,9 +18,10 @@ from labctl.protocol import Protocol, StepEnd
 from protocols.ledger_measurements import LedgerMeasurements, SnrRecord
 from protocols.product_array import ProductArray
 from protocols.product_parameters import check_product_board, check_products, check_request
+from protocols.product_steps import programming_steps, usual_shape
 from protocols.product_vectors import check_signal
 from protocols.snr_figure import figure
-from protocols.snr_plan import AVERAGES, SHARES, SIZES, SnrParameters, SnrPlan, weights_of, with_errors
+from protocols.snr_plan import SnrParameters, SnrPlan, with_errors
 from protocols.snr_summary import summarise
 from protocols.staged_writing import StageMemory
 
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
+
+
+SINGLE_STEPS = 11
+"""Measurements beside those of noises and of conditions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +67,24 @@ def _check(die: Die, envelope: Envelope, parameters: SnrParameters) -> None:
         raise ParameterError("--set read_voltage: levels, which weights are written to, are defined at 200 mV")
     if min(region.shape) < 4:
         raise ParameterError(f"{region} are too few for a ledger: 4 rows and columns at least are needed")
-    check_signal("matrix", weights_of(p, region.rows, p.mapper(die.scale).outputs(region.columns)))
+    check_signal("matrix", p.weights(die))
     # Every vector is read beside a guard, in one request.
     check_request("averages", p.averages, p.slot, vectors=2)
     check_request("map_averages", p.map_averages, p.slot, vectors=2)
 
 
 def _steps(parameters: SnrParameters) -> int:
-    """Return about how many steps there are: how many rounds programming takes shows on the way."""
-    rounds = parameters.rounds // 2 if parameters.program else 0
-    return rounds + 24 + len(AVERAGES) + len(SIZES) + len(SHARES)
+    shape = usual_shape(parameters)
+    plan = SnrPlan(parameters, np.zeros(shape))
+    return programming_steps(parameters) + SINGLE_STEPS + plan.repeats + len(plan.conditions(*shape))
 
 
 def _run(bench: ProtocolBench, parameters: SnrParameters, start: Start[SnrMemory]) -> Iterator[SnrRecord | StepEnd]:
     """Program, a step a round; then each measurement is a step."""
-    region = parameters.region(bench.die)
-    weights = weights_of(parameters, region.rows, parameters.mapper(bench.die.scale).outputs(region.columns))
     memory = start.memory or SnrMemory(StageMemory(), float("nan"), 0)
     # Targets with errors are written as they are: rounding would add to the errors.
     exact = parameters.model_copy(update={"whole_levels": parameters.rounds_targets})
-    array = ProductArray(bench, exact, weights, None if start.memory is None else memory.array)
+    array = ProductArray(bench, exact, parameters.weights(bench.die), None if start.memory is None else memory.array)
     plan, scale = SnrPlan(parameters, array.targets), bench.die.scale
     levels = (plan.targets - scale.g_min) / scale.step
     array.targets = scale.g_min + scale.step * with_errors(parameters, levels)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.figure import Axis, Figure, Panel, curve
+import numpy as np
+
+from labctl.figure import Axis, Bars, Figure, Panel, curve
 from protocols.ledger_evidence import SnrRecords
 from protocols.snr_summary import by_condition, ledger_of, varied_figures
 
@@ -32,8 +34,12 @@ def figure(records: Sequence[SnrRecord], parameters: SnrParameters) -> Figure:
     (_, main), *_ = held.conditions()
     varied = varied_figures(found, main.averages, main.lines)
     panels = [_varied(name, figures) for name, figures in varied.items() if len(figures) > 1]
-    ledger = ledger_of(held)
-    return Figure("snr", (*panels, *([] if ledger is None else [_ledger(ledger.ledger)])) or (_noise(records),))
+    closed = ledger_of(held)
+    if closed is not None:
+        panels += [_ledger(closed.ledger), _shares(closed.ledger)]
+    best = found[main.averages, main.lines, main.share]
+    title = f"snr: {best.snr:.1f} dB calibrated, {best.raw:.1f} dB raw"
+    return Figure(title, tuple(panels) or (_noise(records),))
 
 
 def _varied(name: str, found: dict[str, Figures]) -> Panel:
@@ -59,6 +65,18 @@ def _ledger(ledger: Ledger) -> Panel:
     marks.append(curve([-0.5, len(names) - 0.5], [ledger.total] * 2, "all together", "dashed"))
     axis = Axis("", names=tuple(names))
     return Panel("What each error alone would leave", axis, Axis("SNR", "dB"), tuple(marks))
+
+
+def _shares(ledger: Ledger) -> Panel:
+    """Return what each term takes of the power of all errors, as bars; of bounds, what it takes at most."""
+    names = sorted(ledger.terms, key=lambda name: ledger.terms[name])
+    edges = np.arange(len(names) + 1, dtype=np.float64) - 0.5
+    share = np.array([100 * 10 ** ((ledger.total - ledger.terms[name]) / 10) for name in names])
+    bounded = np.array([name in ledger.bounds for name in names])
+    marks = [Bars(edges, np.where(bounded, 0.0, share), "found")]
+    if bounded.any():
+        marks.append(Bars(edges, np.where(bounded, share, 0.0), "at most"))
+    return Panel("Share of the errors' power", Axis("", names=tuple(names)), Axis("share", "%"), tuple(marks))
 
 
 SHOWN = 200.0

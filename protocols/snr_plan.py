@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from labctl.errors import ParameterError
 from labctl.levels import LEVELS
 from labctl.units import Count, Decibels, Levels
 from protocols.analysis.fourier_basis import FourierBasis
 from protocols.matrix_file import MatrixFile
-from protocols.product_parameters import OHMIC, ProductParameters
-from protocols.product_vectors import random_weights, weights_in
+from protocols.product_parameters import OHMIC, WeightedProductParameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from labctl.bench import Die
 
     Array = NDArray[np.float64]
 
@@ -43,15 +45,13 @@ SWEEP_CODES, QUICK_SWEEP = 8, 4
 """Voltages of such a sweep, and rows and voltages of a quick one."""
 
 
-class SnrParameters(ProductParameters):
+class SnrParameters(WeightedProductParameters):
     """What a person may set of `snr`."""
 
     workload: Literal["vmm", "fourier"] = "vmm"
     """Random weights, or those of the Fourier transform of as many points as there are rows."""
     matrix: MatrixFile = None
     """File of the weights, -1..1, one row a row of the array; none: as the workload says."""
-    matrix_seed: Count = 1
-    """Of the random weights."""
     vector_seed: Count = 2
     """Of all vectors."""
     vectors: Annotated[Count, Field(ge=8, le=10_000)] = 128
@@ -67,6 +67,19 @@ class SnrParameters(ProductParameters):
     whole levels makes."""
     required: Decibels = 73.0
     """Signal-to-noise ratio that a run must reach to pass (the paper's: more than 73 dB)."""
+
+    @override
+    def weights(self, die: Die) -> Array:
+        if self.matrix is not None or self.workload == "vmm":
+            return super().weights(die)
+        region = self.region(die)
+        outputs = self.mapper(die.scale).outputs(region.columns)
+        if region.rows != outputs:
+            raise ParameterError(
+                f"--set workload=fourier: {region.rows} rows with {outputs} outputs are not square; set rows and "
+                "columns"
+            )
+        return FourierBasis(region.rows).weights()
 
     @property
     def rounds_targets(self) -> bool:
@@ -155,23 +168,6 @@ class SnrPlan:
                 for row in np.linspace(0, rows - 1, min(QUICK_SWEEP if self.parameters.quick else SWEEP_ROWS, rows))
             }
         )
-
-
-def weights_of(parameters: SnrParameters, rows: int, outputs: int) -> Array:
-    """Return the weights, shape (rows, outputs).
-
-    Raises:
-        ParameterError: for a file of another shape, or a Fourier basis that is not square.
-    """
-    if parameters.matrix is not None:
-        return weights_in(parameters.matrix, rows, outputs)
-    if parameters.workload == "fourier":
-        if rows != outputs:
-            raise ParameterError(
-                f"--set workload=fourier: {rows} rows with {outputs} outputs are not square; set rows and columns"
-            )
-        return FourierBasis(rows).weights()
-    return random_weights(parameters.matrix_seed, rows, outputs)
 
 
 def with_errors(parameters: SnrParameters, levels: Array) -> Array:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.protocol_bench import ProtocolBench
     from protocols.array_drive import ArrayDrive
     from protocols.array_programming import RoundReport

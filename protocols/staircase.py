@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
+from labctl.board_data import Cell, Pulse
 from labctl.errors import EquipmentError
-from labctl.instruments import Cell, Pulse
 from labctl.units import Siemens
-from protocols.erasure import pulse_slot
+from protocols.board_requests import pulse_slot, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labctl.instruments import CellReadings, ProbeBoard
+    from labctl.board_data import CellReadings
+    from labctl.instruments import ProbeBoard
     from protocols.erasure import Erased
 
 FLIGHT_READS = 500
@@ -29,8 +30,6 @@ FLIGHTS_MIN = 8
 """Fewest flights of a branch, as long as a flight has a read: their ends show the read noise along the range."""
 REPEATS = 8
 """Reads at the end of a flight without a pulse between them: what they scatter by is the read noise there."""
-READ_TIME, SAMPLE_TIME = 30e-6, 5e-6
-"""What a read takes, and each of its samples (s; board specification)."""
 
 Branch = Literal["up", "down"]
 
@@ -74,7 +73,7 @@ class Train:
 
     def entry_time(self, samples: int) -> float:
         """Return how long (s) the pulses between two reads and the second of these take."""
-        return self.every * pulse_slot(self.width) + READ_TIME + samples * SAMPLE_TIME
+        return self.every * pulse_slot(self.width) + read_time(samples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.errors import EquipmentError
-from protocols.array_products import request_vectors
+from protocols.board_requests import request_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class SuperpositionTest:
     ) -> None:
         self._board = board
         self._lines = die.rows
-        self._size = request_vectors(Direction.ROWS_IN, die, averages, slot)
+        self._size = request_vectors(Direction.ROWS_IN, (die.rows, die.columns), averages, slot)
         self._region = region
         self._voltage = voltage
         self._setup = ProductSetup(Coding.AMPLITUDE, Direction.ROWS_IN, slot, averages)

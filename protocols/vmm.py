@@ -12,25 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from labctl.errors import ParameterError
 from labctl.instruments import ProbeBoard
 from labctl.protocol import Protocol, StepEnd
+from labctl.records import Along
 from labctl.units import Amperes, Count, Decibels, Seconds, Volts, YesNo
 from protocols.analysis.product_errors import ColumnFit, fit_columns
-from protocols.array_parameters import QUICK_LINES
 from protocols.matrix_file import MatrixFile
 from protocols.product_array import ProductArray
-from protocols.product_parameters import ProductParameters, check_product_board, check_products
-from protocols.product_vectors import (
-    TEST,
-    TRAINING,
-    check_signal,
-    random_vectors,
-    random_weights,
-    vectors_in,
-    weights_in,
+from protocols.product_parameters import (
+    WeightedProductParameters,
+    check_product_board,
+    check_products,
+    check_training,
 )
-from protocols.staged_writing import StageMemory
+from protocols.product_steps import programming_steps, request_steps
+from protocols.product_vectors import TEST, TRAINING, check_signal, random_vectors, vectors_in
+from protocols.staged_writing import StageMemory  # noqa: TC001 (read at run time, as of a memory)
 from protocols.vmm_figure import figure
 from protocols.vmm_summary import summarise
 
@@ -40,27 +37,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.bench import Die
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
-    from protocols.array_region import Region
 
     Array = NDArray[np.float64]
 
 QUICK_VECTORS, QUICK_TRAINING = 32, 24
 """Test and training vectors of a quick run."""
-LEAST_TRAINING = 8
-"""Fewest training vectors: a straight line through fewer points is as noisy as they are."""
 
 
-class VmmParameters(ProductParameters):
+class VmmParameters(WeightedProductParameters):
     """What a person may set of `vmm`."""
 
-    matrix: MatrixFile = None
-    """File of the weights, -1..1, one row a row of the array; none: uniform random ones."""
-    matrix_seed: Count = 1
-    """Of the random weights."""
     vectors: Annotated[Count, Field(ge=2, le=100_000)] = 128
     """Test vectors."""
     inputs: MatrixFile = None
@@ -91,12 +81,12 @@ class VectorProduct:
     vector: int
     role: str
     passes: int
-    inputs: tuple[float, ...]
-    current: tuple[Amperes, ...]
-    expected: tuple[Amperes, ...]
-    ideal: tuple[float, ...]
-    raw: tuple[float, ...]
-    calibrated: tuple[float, ...]
+    inputs: Annotated[tuple[float, ...], Along("input")]
+    current: Annotated[tuple[Amperes, ...], Along("output_line")]
+    expected: Annotated[tuple[Amperes, ...], Along("output_line")]
+    ideal: Annotated[tuple[float, ...], Along("output")]
+    raw: Annotated[tuple[float, ...], Along("output")]
+    calibrated: Annotated[tuple[float, ...], Along("output")]
     floor: Volts
     written: float
     bursts: float
@@ -125,12 +115,6 @@ class VmmMemory:
     done: int
 
 
-def _weights(region: Region, parameters: VmmParameters, outputs: int) -> Array:
-    if parameters.matrix is None:
-        return random_weights(parameters.matrix_seed, region.rows, outputs)
-    return weights_in(parameters.matrix, region.rows, outputs)
-
-
 def _vectors(parameters: VmmParameters, rows: int) -> tuple[Array, Array]:
     """Return training and test vectors."""
     p = parameters
@@ -145,26 +129,16 @@ def _vectors(parameters: VmmParameters, rows: int) -> tuple[Array, Array]:
 
 def _check(die: Die, envelope: Envelope, parameters: VmmParameters) -> None:
     region = check_products(die, envelope, parameters)
-    check_signal("matrix", _weights(region, parameters, parameters.mapper(die.scale).outputs(region.columns)))
+    check_signal("matrix", parameters.weights(die))
     check_signal("inputs", _vectors(parameters, region.rows)[1])
-    if parameters.training == 0 and parameters.figure == "calibrated":
-        raise ParameterError(
-            "--set training=0: without training vectors nothing is calibrated; add --set figure=raw, or give some"
-        )
-    if 0 < parameters.training < LEAST_TRAINING:
-        raise ParameterError(
-            f"--set training: {parameters.training} vectors do not tell a gain and an offset; give "
-            f"{LEAST_TRAINING} or more, or 0 for none"
-        )
+    check_training(parameters.training, parameters.figure)
 
 
 def _steps(parameters: VmmParameters) -> int:
-    """Return about how many steps there are: how many rounds programming takes shows on the way."""
-    rounds = parameters.rounds // 2 if parameters.program else 0
-    rows = QUICK_LINES if parameters.quick else parameters.rows or QUICK_LINES
-    if parameters.inputs is None:
-        return rounds + 1 + len(_vectors(parameters, rows)[1]) // 14
-    return rounds + 1 + len(parameters.inputs.values) // 14
+    p = parameters
+    count = p.vectors if p.inputs is None else len(p.inputs.values)
+    test = min(count, QUICK_VECTORS) if p.quick else count
+    return programming_steps(p) + (p.training > 0) + request_steps(p, test, p.signed)
 
 
 def _run(bench: ProtocolBench, parameters: VmmParameters, start: Start[VmmMemory]) -> Iterator[VectorProduct | StepEnd]:
@@ -182,14 +156,12 @@ class _Run:
         self._bench = bench
         self._parameters = parameters
         self._began = bench.clock.now() - start.time
-        region = parameters.region(bench.die)
-        outputs = parameters.mapper(bench.die.scale).outputs(region.columns)
-        weights = _weights(region, parameters, outputs)
-        memory = start.memory or VmmMemory(StageMemory(), float("nan"), float("nan"), (), (), 0)
-        self._array = ProductArray(bench, parameters, weights, None if start.memory is None else memory.array)
+        array = None if start.memory is None else start.memory.array
+        self._array = ProductArray(bench, parameters, parameters.weights(bench.die), array)
+        memory = start.memory or VmmMemory(self._array.memory, float("nan"), float("nan"), (), (), 0)
         self._written, self._bursts, self._done = memory.written, memory.bursts, memory.done
         self._fit = ColumnFit(np.array(memory.gain), np.array(memory.offset)) if memory.gain else None
-        self._training, self._test = _vectors(parameters, region.rows)
+        self._training, self._test = _vectors(parameters, self._array.region.rows)
 
     def program(self, touched: frozenset[Cell]) -> Iterator[StepEnd]:
         before = None

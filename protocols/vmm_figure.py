@@ -25,24 +25,28 @@ POINTS_MAX = 4096
 
 def figure(records: Sequence[VectorProduct], parameters: VmmParameters) -> Figure:  # noqa: ARG001
     """Return measured against ideal, the running figure, errors by size, and each output's figure."""
-    test = [record for record in records if record.role == "test"] or list(records)
+    tests = [record for record in records if record.role == "test"]
+    test = tests or list(records)
     ideal = rows(test, "ideal")
     found = {"raw": rows(test, "raw")}
     if all(record.calibrated for record in test):
         found["calibrated"] = rows(test, "calibrated")
     best = list(found)[-1]
-    title = f"vmm: {snr_db(ideal, found[best]):.1f} dB {best}, {len(test)} vectors, {ideal.shape[1]} outputs"
+    ratio = snr_db(ideal, found[best])
+    what = "test" if tests else "training"
+    title = f"vmm: {ratio:.1f} dB {best}, {len(test)} {what} vectors, {ideal.shape[1]} outputs"
     return Figure(
-        title, (_scatter(ideal, found[best]), _running(ideal, found), _errors(ideal, found), _outputs(ideal, found))
+        title,
+        (_scatter(ideal, found[best], ratio), _running(ideal, found), _errors(ideal, found), _outputs(ideal, found)),
     )
 
 
-def _scatter(ideal: Array, measured: Array) -> Panel:
+def _scatter(ideal: Array, measured: Array, ratio: float) -> Panel:
     every = -(-ideal.size // POINTS_MAX)
     x, y = ideal.reshape(-1)[::every], measured.reshape(-1)[::every]
     ends = [float(x.min()), float(x.max())]
     marks = (curve(x, y, "outputs", "points"), curve(ends, ends, "ideal", "dashed"))
-    return Panel("Measured against ideal", Axis("ideal product"), Axis("measured"), marks)
+    return Panel(f"Measured against ideal, {ratio:.1f} dB so far", Axis("ideal product"), Axis("measured"), marks)
 
 
 def _running(ideal: Array, found: dict[str, Array]) -> Panel:

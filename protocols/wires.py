@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
+from labctl.board_data import Cell, Feature, ReadScheme, WriteScheme
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.errors import ParameterError
-from labctl.instruments import Cell, Feature, ProbeBoard, ReadScheme, WriteScheme
+from labctl.instruments import ProbeBoard
 from labctl.protocol import Protocol, StepEnd
+from labctl.records import Along
 from labctl.units import Amperes, Count, Fraction, Seconds, Siemens, Volts, YesNo, format_quantity
 from protocols.array_parameters import PulsedArrayParameters, check_region
 from protocols.array_region import region_of
+from protocols.board_requests import request_vectors
 from protocols.cell_parameters import check_width
 from protocols.line_raiser import LineRaiser, crossing_cells
 from protocols.wires_figure import figure
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.bench import Die
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
     from labctl.limits import Envelope
     from labctl.protocol import Start
     from labctl.protocol_bench import ProtocolBench
@@ -57,10 +60,6 @@ SEED = 64
 """The vectors are the same in every run."""
 SLOT = 100e-6
 """Slot of a product (s): the board's 100 kHz settle in it."""
-REQUEST_TIME = 4.0
-"""Longest request (s): a board gives 5 s to one."""
-SETTLING, PAUSE = 30e-6, 5e-6
-"""Time of a vector (s), and of each of its slots beyond the slot itself (board specification)."""
 SCHEMES = {"ground": ReadScheme.GROUND, "reverse": ReadScheme.REVERSE, "float": ReadScheme.FLOAT}
 
 
@@ -99,8 +98,8 @@ class WireProduct:
     scheme: str
     line: int
     voltage: Volts
-    levels: tuple[Volts, ...]
-    current: tuple[Amperes, ...]
+    levels: Annotated[tuple[Volts, ...], Along("input_line")]
+    current: Annotated[tuple[Amperes, ...], Along("output_line")]
     saturated: bool
     g_min: Siemens
     g_max: Siemens
@@ -230,9 +229,7 @@ class _Array:
     def _products(self, stage: int, direction: Direction, kind: str, vectors: Array) -> Iterator[WireProduct]:
         """Multiply vectors, of the read voltage, in as few requests as the board allows."""
         die, board, voltage = self._bench.die, self._bench.board, self._parameters.read_voltage
-        most = direction.vectors_max(die.rows, die.columns)
-        lasting = SETTLING + self._averages * (SLOT + PAUSE)
-        most = max(1, min(most, int(REQUEST_TIME / lasting)))
+        most = request_vectors(direction, (die.rows, die.columns), self._averages, SLOT)
         setup = ProductSetup(Coding.AMPLITUDE, direction, SLOT, self._averages)
         for first in range(0, len(vectors), most):
             part = vectors[first : first + most]

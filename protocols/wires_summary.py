@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import t as student
 
-from labctl.instruments import ReadScheme
+from labctl.board_data import ReadScheme
 from labctl.levels import LevelScale
 from labctl.protocol import Criterion, Outcome, judge
 from labctl.units import Decibels, Fraction, Levels, Ohms, Siemens, Volts

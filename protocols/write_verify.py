@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from labctl.board_data import Cell, PulseReceipt, ReadScheme, WriteScheme
 from labctl.errors import ParameterError
-from labctl.instruments import Cell, ProbeBoard, PulseReceipt, ReadScheme, SourceMeter, SourceSetup, WriteScheme
+from labctl.instruments import ProbeBoard, SourceMeter
 from labctl.levels import REFERENCE_VOLTAGE, parse_levels
 from labctl.limits import WithinEnvelope
 from labctl.protocol import Criterion, Outcome, Parameters, Protocol, StepEnd, judge
+from labctl.smu_data import SourceSetup
 from labctl.units import Count, Fraction, Levels, Ohms, Seconds, Siemens, Volts, Written, format_quantity
 from protocols.cell_reader import BoardReader, CellReader, ReadScale, SmuReader
 from protocols.level_writer import Aim, Arrival, LevelWriter, WriterMemory
+from protocols.published_film import CONDUCTION_VOLTAGE
 from protocols.pulse_reach import PulseReach
 from protocols.write_algorithms.catalogue import AlgorithmName, make
 from protocols.write_algorithms.interface import Prior, probability_within
@@ -41,8 +44,6 @@ QUICK_LEVELS = 64
 """Levels of a quick run."""
 READ_GRID = 15.259e-6
 """Step of a read voltage (V): 16 bit over 1 V, as the board's specification has it."""
-CONDUCTION_VOLTAGE = 0.343826
-"""V0 (V) of the Ru-azo film's current, I ~ sinh(V / V0) (published compact model, 2026)."""
 HALF_MOVED = 12**-0.5 / 2
 """Standard deviation of a state that lies anywhere in half of the way by which a read moves it, as a share of it."""
 PASS_SHARE = 0.995

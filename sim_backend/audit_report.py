@@ -75,12 +75,24 @@ def _g_max(reader: RunReader) -> float:
 
 def claims(reader: RunReader) -> list[AuditRecord]:
     """Return every record of a run that claims a conductance for a cell, which is to have a certain one."""
+    protocol = _protocol(reader)
+    if protocol is not None and protocol.standing is not None:
+        standing = protocol.standing(reader.typed("record", protocol.record))
+        return [AuditRecord(one.row, one.column, one.target, one.boot, one.delivered) for one in standing]
     records: list[AuditRecord] = []
     for name, columns in reader.record_types().items():
         if set(_FIELDS) <= {column.name for column in columns}:
             fields = [reader.column(name, field) for field in _FIELDS]
             records += [AuditRecord(*values) for values in zip(*fields, strict=True)]
     return records
+
+
+def _protocol(reader: RunReader) -> Protocol[Any, Any] | None:
+    """Return the run's protocol; None if it is not known here."""
+    try:
+        return cast("Protocol[Any, Any]", plugins.load(plugins.PROTOCOLS, str(reader.manifest.get("protocol"))))
+    except UnknownNameError:
+        return None
 
 
 def _settings(reader: RunReader) -> dict[str, str]:
@@ -101,14 +113,12 @@ def summary_in_truth(reader: RunReader, file: Path) -> Any:
     Raises:
         StoreError: if a file cannot be read.
     """
-    try:
-        name = str(reader.manifest.get("protocol"))
-        protocol = cast("Protocol[Any, Any]", plugins.load(plugins.PROTOCOLS, name))
-    except UnknownNameError:
-        return None
-    if protocol.in_truth is None:
+    protocol = _protocol(reader)
+    if protocol is None or protocol.in_truth is None:
         return None
     records = reader.typed("record", protocol.record)
+    if protocol.standing is not None:
+        records = protocol.standing(records)
     if not records:
         return None
     true = true_conductances(file, records).tolist()

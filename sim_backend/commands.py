@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from labctl.command_group import CommandGroup
 from labctl.errors import InputError
 from labctl.options import pairs
+from labctl.typed import Data, Json, RunName, TwinKeys  # noqa: TC001 (typer reads what the commands take)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
-
-die = typer.Typer(help="Look into the twin's die.", rich_markup_mode=None, no_args_is_help=True)
+die = typer.Typer(cls=CommandGroup, help="Look into the twin's die.", rich_markup_mode=None)
 
 
 @die.callback()
@@ -22,13 +22,16 @@ def die_group() -> None:
 
 @die.command("show")
 def die_show(file: Annotated[Path, typer.Argument(help="A die file, as --die saves it.")], json: Json = False) -> None:
-    """Print the shape, conductances (S, at the reference read voltage) and states of a die."""
+    """Print the shape, conductances and states of a die.
+
+    Conductances are in S, at the reference read voltage.
+    """
     from sim_backend.die_report import show_die
 
     show_die(file, json=json)
 
 
-twin = typer.Typer(help="Serve the twin, or check it.", rich_markup_mode=None, no_args_is_help=True)
+twin = typer.Typer(cls=CommandGroup, help="Serve the twin, or check it.", rich_markup_mode=None)
 
 
 @twin.callback()
@@ -40,9 +43,7 @@ def twin_group() -> None:
 def twin_serve(
     bench: Annotated[Path | None, typer.Option(help="The bench file; without it the packaged bench.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of every random number of the twin.")] = 0,
-    settings: Annotated[
-        list[str] | None, typer.Option("--twin", metavar="NAME=VALUE", help="Overrides a key of [twin].")
-    ] = None,
+    settings: TwinKeys = None,
     die: Annotated[Path | None, typer.Option(help="The die, loaded when it exists, saved at the end.")] = None,
     truth: Annotated[
         Path | None, typer.Option("--audit", help="Where to write down what truly happens, for `labctl audit`.")
@@ -66,7 +67,10 @@ def twin_serve(
     write_bench: Annotated[Path | None, typer.Option(help="Write the bench file that a client uses.")] = None,
     json: Json = False,
 ) -> None:
-    """Serve every instrument of a bench on TCP and pseudo-terminals, until Ctrl-C."""
+    """Serve every instrument of a bench until Ctrl-C.
+
+    On TCP and pseudo-terminals, to labctl or any other program.
+    """
     from sim_backend.server.serve import ServeRequest, serve
 
     request = ServeRequest(
@@ -97,19 +101,25 @@ def twin_validate(
     seed: Annotated[int, typer.Option(min=0, help="Of all noise.")] = 0,
     json: Json = False,
 ) -> None:
-    """Measure the models against what is known of the device; each figure with its target and its verdict."""
+    """Measure the models against what is known of the device.
+
+    Each figure with its target and its verdict.
+    """
     from sim_backend.validation.report import validate_twin
 
     raise typer.Exit(validate_twin(None if no_page else page, quick=quick, long=long, seed=seed, json=json))
 
 
 def audit(
-    run: Annotated[str | None, typer.Argument(help="A run folder, its id or its unique beginning.")] = None,
+    run: RunName = None,
     truth: Annotated[Path | None, typer.Option(help="The audit file; without it the run's own.")] = None,
-    data: Annotated[Path, typer.Option("--data", help="Folder of the runs.")] = Path("runs"),
+    data: Data = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Join what a run recorded with what truly happened; print the true errors in levels."""
+    """Hold what a run recorded against what truly happened.
+
+    Prints the true errors in levels.
+    """
     from sim_backend.audit_report import show_audit
 
     show_audit(run, truth, data, json=json)

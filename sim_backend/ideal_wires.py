@@ -14,8 +14,8 @@ import numpy as np
 from scipy.optimize import brentq
 from typing_extensions import override
 
+from labctl.board_data import ReadScheme, WriteScheme
 from labctl.board_features import Direction
-from labctl.instruments import ReadScheme, WriteScheme
 from sim_backend.crossbar.schemes import LineResistances
 from sim_backend.network_wires import NetworkLoad, Solver
 from sim_backend.wiring import Load, ProductPoints, ReadPoint, Stress, Wiring, WritePoint

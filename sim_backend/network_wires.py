@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from labctl.instruments import ReadScheme, WriteScheme
+    from labctl.board_data import ReadScheme, WriteScheme
     from sim_backend.crossbar.network import Solution
     from sim_backend.crossbar.nonlinear import ArrayLaw
     from sim_backend.crossbar.schemes import DrivenNetwork

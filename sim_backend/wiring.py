@@ -17,8 +17,8 @@ from labctl.units import parse_quantity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from labctl.board_data import ReadScheme, WriteScheme
     from labctl.board_features import Direction
-    from labctl.instruments import ReadScheme, WriteScheme
     from sim_backend.die import Die
 
 METAL = 0.5

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.instruments import ReadScheme, WriteScheme
+from labctl.board_data import ReadScheme, WriteScheme
 from labctl.units import format_quantity
 from sim_backend.audit import Audit, Event
 from sim_backend.device_models.interface import Train
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from sim_backend.clock import VirtualClock
     from sim_backend.die import Die
     from sim_backend.front_end.interface import FrontEnd

@@ -104,6 +104,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """
     parser.addoption("--bench", default=None, help="run the contract suites against the instruments of this file")
     parser.addoption(
+        "--backend", default="hardware", choices=["hardware", "twin"], help="of --bench: the real ones, or their panels"
+    )
+    parser.addoption(
         "--clients", default=None, help="interpreter of an environment with tests/clients/requirements.txt"
     )
 

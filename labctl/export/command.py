@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 from labctl.backend import WallClock
 from labctl.console import print_json, print_lines
-from labctl.errors import InputError, InterruptedRunError, OutputError, UnknownNameError
+from labctl.errors import InputError, InterruptedRunError, UnknownNameError
 from labctl.export.csv_table import write_csv, write_sidecar
 from labctl.export.known_records import words_of
 from labctl.export.layout import layout_of
 from labctl.export.missing import require
 from labctl.export.provenance_attributes import provenance
 from labctl.export.record_table import RecordTable
+from labctl.report.whole_files import own_folder, whole_files
 from labctl.run_names import MANIFEST, id_of
 from labctl.run_reader import RunReader, find_run
 from labctl.stop_requests import StopRequests
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
 NETCDF, CSV = "netcdf", "csv"
 SUFFIXES: Final = {NETCDF: ".nc", CSV: ".csv"}
 FOLDER: Final = "export"
 _SIDECAR: Final = ".json"
-_PART: Final = ".part"
 
 
 def export_run(data: Path, name: str | None, kind: str | None, out: Path | None, force: bool, json: bool) -> None:
@@ -74,7 +73,7 @@ def _place(reader: RunReader, out: Path | None, kind: str) -> Path:
     """Return where the file goes."""
     name = id_of(dict(reader.manifest), reader.folder) + SUFFIXES[kind]
     if out is None:
-        return reader.folder / FOLDER / name
+        return own_folder(reader.folder, FOLDER) / name
     with suppress(OSError, ValueError):
         if out.is_dir():
             return out.absolute() / name
@@ -102,14 +101,13 @@ def _write(reader: RunReader, kind: str, files: list[Path]) -> int:
 
     A signal is heard between two blocks: HDF5 does not survive an exception in the middle of a write.
     """
-    parts = [file.with_name(file.name + _PART) for file in files]
     try:
         with StopRequests() as stop:
             stop.shield()
             table = RecordTable(reader, stop.check)
             layout = layout_of(table, words_of(reader))
             origin = provenance(reader, WallClock().utc())
-            with _in_place(files, parts):
+            with whole_files(files) as parts:
                 if kind == NETCDF:
                     from labctl.export.netcdf import write_netcdf
 
@@ -120,29 +118,3 @@ def _write(reader: RunReader, kind: str, files: list[Path]) -> int:
     except InterruptedRunError as stopped:
         raise InterruptedRunError(stopped.signal_number, "stopped; no file was written") from None
     return table.count
-
-
-@contextmanager
-def _in_place(files: list[Path], parts: list[Path]) -> Generator[None]:
-    """Let `parts` be written, and put each in its place when all are whole; nothing of them stays otherwise."""
-    try:
-        files[0].parent.mkdir(parents=True, exist_ok=True)
-        for part in parts:
-            part.unlink(missing_ok=True)  # a pipe would keep whoever opens it waiting
-    except (OSError, ValueError) as error:  # a folder that cannot be made, or a name that no file can have
-        raise _unwritable(files[0], error) from None
-    try:
-        yield
-        for part, file in zip(parts, files, strict=True):
-            part.replace(file)
-    except (OSError, RuntimeError) as error:  # HDF5 has no one error for a disk that is full
-        raise _unwritable(files[0], error) from None
-    finally:
-        for part in parts:
-            with suppress(OSError, ValueError):
-                part.unlink(missing_ok=True)
-
-
-def _unwritable(file: Path, error: Exception) -> OutputError:
-    words = getattr(error, "strerror", None) or " ".join(str(error).split())
-    return OutputError(f"cannot write {file}: {words}; choose another with --out")

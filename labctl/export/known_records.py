@@ -6,9 +6,10 @@ from dataclasses import make_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from labctl import plugins
+from labctl.errors import InterruptedRunError
 from labctl.export.field_words import Words, documented
 from labctl.export.record_table import record_columns
-from labctl.records import FIELD_TYPES, ROW_TYPE, columns
+from labctl.records import FIELD_TYPES, ROW_TYPE, Along, columns
 from labctl.report.wording import mapping
 from labctl.units import PLAIN_UNITS, Decibels, Levels, Unit
 
@@ -49,9 +50,12 @@ def _known(reader: RunReader) -> type[Any] | None:
     try:
         protocol = cast("Protocol[Parameters, Any]", plugins.load(plugins.PROTOCOLS, name))
         expected = columns(protocol.record)
+    except InterruptedRunError:
+        raise
     except Exception:  # noqa: BLE001 (a plug-in that cannot be imported may raise anything)
         return None
-    return protocol.record if expected == record_columns(reader) else None
+    written = [(column.name, column.type, column.unit) for column in record_columns(reader)]
+    return protocol.record if written == [(each.name, each.type, each.unit) for each in expected] else None
 
 
 def _hint(column: Column) -> Any:
@@ -59,4 +63,6 @@ def _hint(column: Column) -> Any:
     kind = float if column.type == ROW_TYPE else _KINDS[column.type]
     unit = _PLAIN[column.unit] if column.unit in PLAIN_UNITS else Annotated[kind, Unit(column.unit)]
     hint = unit if column.unit and kind is float else kind
-    return tuple[hint, ...] if column.type == ROW_TYPE else hint
+    if column.type != ROW_TYPE:
+        return hint
+    return Annotated[tuple[hint, ...], Along(column.along)] if column.along else tuple[hint, ...]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RECORD: Final = "record"
 """The dimension along the records."""
 LINE: Final = "line"
-"""The dimension along a record's row of numbers."""
+"""The dimension along a record's row of numbers that does not say what it lies along."""
 _TEXT: Final = re.compile(r"text_\d+")
 """Dimensions along the characters of a text, which a file adds."""
 _PLACES: Final = ("step", "row", "column", "time")
@@ -100,7 +100,7 @@ def layout_of(table: RecordTable, words: Mapping[str, Words]) -> Layout:
         table: the records.
         words: what is said of their fields, by name.
     """
-    lines = _lines(table.widths)
+    lines = _lines(table)
     taken = {RECORD, *lines}
     variables: list[Variable] = []
     for column in table.columns:
@@ -110,7 +110,7 @@ def layout_of(table: RecordTable, words: Mapping[str, Words]) -> Layout:
         taken.add(name)
         row = next((line for line, (_, names) in lines.items() if column.name in names), None)
         variables.append(replace(_variable(column, words.get(column.name, Words()), row), name=name))
-    said = {line: f"place in the row of numbers: {', '.join(names)}" for line, (_, names) in lines.items()}
+    said = {line: f"{_counted(line)}, counted from 0: {', '.join(names)}" for line, (_, names) in lines.items()}
     return Layout(
         table.count,
         {line: max(width, 1) for line, (width, _) in lines.items()},
@@ -121,15 +121,29 @@ def layout_of(table: RecordTable, words: Mapping[str, Words]) -> Layout:
     )
 
 
-def _lines(widths: Mapping[str, int]) -> dict[str, tuple[int, list[str]]]:
-    """Return dimensions along rows, each with its length and its fields: rows of one length share a dimension."""
-    by_width: dict[int, list[str]] = {}
-    for name, width in widths.items():
-        by_width.setdefault(width, []).append(name)
-    return {
-        f"{LINE}_{number}" if number > 1 else LINE: (width, names)
-        for number, (width, names) in enumerate(by_width.items(), 1)
-    }
+def _lines(table: RecordTable) -> dict[str, tuple[int, list[str]]]:
+    """Return dimensions along rows, each with its length and its fields.
+
+    Rows of one length that lie along the same share a dimension; of several lengths the second has a number, and so on.
+    """
+    alike: dict[tuple[str, int], list[str]] = {}
+    for column in table.columns:
+        if column.type == ROW_TYPE:
+            alike.setdefault((column.along or LINE, table.widths[column.name]), []).append(column.name)
+    lines: dict[str, tuple[int, list[str]]] = {}
+    for (along, width), names in alike.items():
+        name, number = along, 1
+        while name in lines or name in (RECORD, "step") or _TEXT.fullmatch(name):
+            number += 1
+            name = f"{along}_{number}"
+        lines[name] = width, names
+    return lines
+
+
+def _counted(line: str) -> str:
+    """Return what is counted along a dimension."""
+    along = re.sub(r"_\d+$", "", line)
+    return "place in the row of numbers" if along == LINE else along.replace("_", " ")
 
 
 def _variable(column: Column, words: Words, row: str | None) -> Variable:

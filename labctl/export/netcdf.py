@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from labctl.export.layout import Layout, Variable
+    from labctl.export.layout import Attribute, Layout, Variable
     from labctl.export.record_table import RecordTable, Values
 
 _CHUNK_VALUES: Final = 1 << 16
 """Numbers of a chunk, at most: half of the cache that HDF5 gives a variable."""
 _CHARACTERS_MAX: Final = 256
 """Bytes up to which a text is kept as characters, which every netCDF program reads and which pack well."""
+_ATTRIBUTE_MAX: Final = 60_000
+"""Bytes up to which an attribute is kept as characters: with its name it must be below 64 KiB ("HDF5 User Guide")."""
 _COMPRESSION: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 """The first level: nearly as small as the ninth, and some times faster."""
 _TYPES: Final = {"int": np.dtype("i8"), "bool": np.dtype("i1"), "str": np.dtype("S1")}
@@ -49,7 +51,7 @@ def write_netcdf(file: Path, table: RecordTable, layout: Layout, origin: Mapping
     with closing(ForgivingFile(file)) as out:
         with h5netcdf.File(out, "w") as root:
             _fill(root, table, layout, out)
-            root.attrs.update(flat({**origin, **calibrations(table)}))
+            root.attrs.update(_characters(flat({**origin, **calibrations(table)})))
         if out.failure is not None:
             raise out.failure
 
@@ -66,7 +68,7 @@ def _fill(root: h5netcdf.File, table: RecordTable, layout: Layout, out: Forgivin
     }
     for line, length in layout.lines.items():
         index = root.create_variable(line, (line,), np.dtype("i8"), np.arange(length))
-        index.attrs.update({"long_name": layout.line_names[line], "units": "1"})
+        index.attrs.update(_characters({"long_name": layout.line_names[line], "units": "1"}))
     for block in table.blocks():
         rows = slice(block.start, block.start + len(block.steps))
         for variable, values in layout.parts(block):
@@ -95,15 +97,26 @@ def _create(root: h5netcdf.File, layout: Layout, variable: Variable, text_bytes:
         made = root.create_variable(variable.name, dimensions, kind, fillvalue=fill, chunks=chunks, **_COMPRESSION)
     match variable.kind:
         case "bool":  # xarray makes a boolean of it by its `dtype`; the flags are CF's way of saying the same
-            made.attrs.update({"dtype": "bool", "flag_values": np.array([0, 1], "i1"), "flag_meanings": "no yes"})
+            made.attrs["flag_values"] = np.array([0, 1], "i1")
+            made.attrs.update(_characters({"dtype": "bool", "flag_meanings": "no yes"}))
         case "str" if len(dimensions) > 1:
-            made.attrs["_Encoding"] = "utf-8"
+            made.attrs.update(_characters({"_Encoding": "utf-8"}))
         case _:
             pass
-    made.attrs.update(variable.attributes)
+    made.attrs.update(_characters(variable.attributes))
     if not variable.is_coordinate:
-        made.attrs["coordinates"] = " ".join(layout.coordinates)
+        made.attrs.update(_characters({"coordinates": " ".join(layout.coordinates)}))
     return made
+
+
+def _characters(attributes: Mapping[str, Attribute]) -> dict[str, Any]:
+    """Return attributes with texts as characters (NC_CHAR): not every program reads a text of any length there."""
+    kept: dict[str, Any] = dict(attributes)
+    for name, value in attributes.items():
+        encoded = value.encode() if isinstance(value, str) else b""
+        if isinstance(value, str) and len(encoded) <= _ATTRIBUTE_MAX:
+            kept[name] = np.array(encoded, h5py.string_dtype("utf-8", max(len(encoded), 1)))
+    return kept
 
 
 def _stored(kind: str, values: Values, shape: tuple[int, ...]) -> Values:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _OPEN: Final = ("Summary", "Parameters")
 """Tables that are shown at once; the others unfold."""
+_LEFT: Final = ' style="text-align: left"'
+"""Notebooks set tables flush right."""
 _ROWS_MAX: Final = 200
 """Rows of a table that a notebook shows: it keeps every output in its file."""
 
@@ -36,8 +38,10 @@ def page_part(facts: RunFacts, records: int) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{_text(name)}</th>" for name in table.head)
-    rows = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in table.rows[:_ROWS_MAX])
+    head = "".join(f"<th{_LEFT}>{_text(name)}</th>" for name in table.head)
+    rows = "".join(
+        f"<tr>{''.join(f'<td{_LEFT}>{_text(cell)}</td>' for cell in row)}</tr>" for row in table.rows[:_ROWS_MAX]
+    )
     more = len(table.rows) - _ROWS_MAX
     left_out = f"<div>and {more:,} more</div>" if more > 0 else ""
     is_open = " open" if table.title in _OPEN else ""

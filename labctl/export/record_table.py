@@ -41,7 +41,7 @@ CALIBRATION: Final = "calibration"
 """The field in which records name the board's calibration."""
 _CALIBRATIONS_MAX: Final = 100
 _UNIT_MAX: Final = 32
-"""Characters of a unit's symbol."""
+"""Characters of a unit's symbol, and of what a row lies along."""
 _TYPES: Final = frozenset({*(kind.__name__ for kind in FIELD_TYPES), ROW_TYPE})
 
 Values = np.ndarray[Any, np.dtype[Any]]
@@ -169,11 +169,12 @@ def record_columns(reader: RunReader) -> tuple[Column, ...]:
         raise damaged(file, "there is no table of them")
     names: list[object] = [column.name for column in found]
     for column in found:
-        name, kind, unit = cast("tuple[object, object, object]", (column.name, column.type, column.unit))
+        name, kind, unit, along = cast("tuple[object, ...]", (column.name, column.type, column.unit, column.along))
         is_name = isinstance(name, str) and name.isidentifier() and not iskeyword(name)
         is_type = isinstance(kind, str) and kind in _TYPES
         is_unit = isinstance(unit, str) and unit.isprintable() and len(unit) <= _UNIT_MAX
-        if not is_name or name in RESERVED or names.count(name) > 1 or not (is_type and is_unit):
+        is_along = isinstance(along, str) and (not along or (along.isidentifier() and len(along) <= _UNIT_MAX))
+        if not is_name or name in RESERVED or names.count(name) > 1 or not (is_type and is_unit and is_along):
             raise damaged(file, "their columns")
     return found
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from labctl.errors import InputError, OutputError
+from labctl.escaped import escaped
 from labctl.export.missing import require
 from labctl.report.palette import LIGHT
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from labctl.figure import Figure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunFigure:
     """What a run's records look like.
 
@@ -41,6 +42,9 @@ class RunFigure:
             path.write_bytes(content)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+    def __repr__(self) -> str:
+        return f"<figure: {escaped(self.data.title)}>"
 
     def _drawn(self, kind: Literal["png", "pdf"]) -> bytes:
         require("a figure", "matplotlib", install='pip install "labctl[report]"')

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from labctl.backend import WallClock
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
 
 PICTURE = (1200, 800)
 """Width and height of a picture in pixels."""
+_LATER = 5
+"""Steps of priority that a window stands behind a run: of a core that both want it gets a quarter, and hears a stop."""
 
 
-def show(folder: Path, newest_in: Path | None = None) -> int:
+def show(folder: Path, newest_in: Path | None = None, page: str = "") -> int:
     """Follow a run folder in a window until the window is closed; takes the process it is called in.
 
     Ctrl-C closes the window, too, and so do a polite kill and a closed terminal. The run is only read.
@@ -26,6 +30,7 @@ def show(folder: Path, newest_in: Path | None = None) -> int:
     Args:
         folder: the run folder; the run may be starting, running or over.
         newest_in: where runs are kept, if a newer one is to be shown once this one is over.
+        page: the name of the page that is seen first, if there is such a one.
 
     Returns:
         The exit code of the process.
@@ -52,10 +57,18 @@ def show(folder: Path, newest_in: Path | None = None) -> int:
     try:
         window.show()
         window.start()
+        window.begin_at(page)
+        give_way()
         return app.exec()
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def give_way() -> None:
+    """Let the run go first where the computer has not time for both, once the window is there."""
+    if sys.platform != "win32":
+        os.nice(_LATER)
 
 
 def screenshot(folder: Path, file: Path) -> None:
@@ -78,6 +91,8 @@ def screenshot(folder: Path, file: Path) -> None:
     window = LiveWindow(follower)
     try:
         window.refresh()
+        while follower.is_behind:
+            window.refresh()
         if follower.failure:
             raise follower.failure
         save_picture(window, PICTURE, file)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from labctl.live.cards import Card, HistogramCard, RecordCard, TraceCard
-from labctl.live.copying import csv_text, headed
+from labctl.live.copying import tables_text
+from labctl.live.manifest_facts import level_scale
+from labctl.live.manner import Switches
 
 if TYPE_CHECKING:
     from labctl.live.follow import Follower
@@ -31,14 +33,23 @@ class Body(QWidget):
         self.traces: list[TraceCard] = []
         self.histograms: list[HistogramCard] = []
         self.record = RecordCard()
+        self.switches = Switches()
+        self.switches.changed.connect(self._change_manner)
+        self.switches.freeze.toggled.connect(self._freeze)
+        self._scale = level_scale(follower.manifest)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(12)
         self._grid.setColumnStretch(0, 1)
-        for row in range(len(follower.panels)):
+        panels = follower.panels
+        self.switches.log.setVisible(any(not panel.is_error for panel in panels))
+        self.switches.in_levels.setVisible(self._scale is not None and any(panel.is_conductance for panel in panels))
+        for row in range(len(panels)):
             self._add_panel(row)
-        if not follower.panels:
+        if not panels:
             self._grid.addWidget(self._placeholder(), 0, 0)
+            self.switches.setParent(self)
+            self.switches.hide()
         self._add_record()
 
     def apply(self, theme: Theme) -> None:
@@ -58,25 +69,18 @@ class Body(QWidget):
         for card in self.histograms:
             card.redraw()
         plotted = [field for panel in self._follower.panels for field in panel.fields]
-        self.record.show_record(self._follower.newest, plotted)
+        self.record.show_record(self._follower.shown_table, plotted, self._follower.looked_back)
 
     def csv(self) -> str:
-        """Return the fields of the first plot's records, as many as are shown, as CSV."""
-        if not self._follower.panels:
-            return ""
-        table = self._follower.tables[self._follower.panels[0].record_type]
-        units = {column.name: column.unit for column in table.columns}
-        fields = {field: table.numbers[field].values.tolist() for field in table.numbers}
-        headers = ["step", *(headed(field, units[field]) for field in fields)]
-        return csv_text(headers, zip(table.step.values.tolist(), *fields.values(), strict=True))
+        """Return all numbers of the records that are shown as CSV, a table a record type."""
+        return tables_text(self._follower.tables)
 
     def _add_panel(self, row: int) -> None:
         follower, panel = self._follower, self._follower.panels[row]
         table = follower.tables[panel.record_type]
         several = len({other.record_type for other in follower.panels}) > 1
-        card = TraceCard(panel, table, follower.tolerance, several)
+        card = TraceCard(panel, table, follower.tolerance, several, self.switches if row == 0 else None)
         card.view.zoomed.connect(partial(self._zoom_others, card))
-        card.follow_button.clicked.connect(self._follow_again)
         self._grid.addWidget(card, row, 0)
         self._grid.setRowStretch(row, 1)
         self.traces.append(card)
@@ -109,13 +113,22 @@ class Body(QWidget):
 
     def _zoom_others(self, chosen: TraceCard, low: float, high: float) -> None:
         for card in self.traces:
-            card.follow_button.show()
             if card is not chosen:
                 card.view.zoom_to(low, high)
+        self.switches.freeze.setChecked(True)
 
-    def _follow_again(self) -> None:
+    def _freeze(self, still: bool) -> None:
         for card in self.traces:
-            card.follow_button.hide()
-            card.view.follow()
+            if still:
+                card.view.by_hand = True
+            else:
+                card.view.follow()
         for card in self.histograms:
             card.redraw()
+
+    def _change_manner(self) -> None:
+        """Show all plots in another way; what was zoomed into does not lie there any more."""
+        self.switches.freeze.setChecked(False)
+        for card in self.traces:
+            card.view.show_as(self.switches.manner(self._scale))
+            card.refresh()

@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+from pyqtgraph import PlotWidget
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from typing_extensions import override
 
+from labctl.live.copying import csv_text, headed
+from labctl.live.figures import Rows
 from labctl.live.histogram import Histogram
-from labctl.live.labels import Rows, label, set_text
-from labctl.live.status import last_record, words
+from labctl.live.labels import ElidedLabel, label, set_text
+from labctl.live.manner import left_out
+from labctl.live.status import duration, last_record, show_value, words
 from labctl.live.trace_view import TraceView, colours
+from labctl.records import Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtWidgets import QLabel, QWidget
+    from pyqtgraph import MouseClickEvent
 
     from labctl.live.follow import Table
     from labctl.live.theme import Theme
@@ -34,7 +42,8 @@ class Card(QFrame):
         self.setProperty("role", "card")
         self.head = QHBoxLayout()
         self.head.setSpacing(6)
-        self.heading = label(heading, "heading")
+        self.heading = ElidedLabel("heading")
+        self.heading.setText(heading)
         # What is told to be seen before it has a place opens a window of its own for a moment, which takes the keys.
         if not heading:
             self.heading.hide()
@@ -44,9 +53,35 @@ class Card(QFrame):
         self._column.setSpacing(4)
         self._column.addLayout(self.head)
 
+    @property
+    def name(self) -> str:
+        """What is shown, for a file's name or a word on the screen."""
+        return self.heading.text().strip() or "plot"
+
     def put(self, body: QWidget, stretch: int = 0) -> None:
         """Add `body` below what is there."""
         self._column.addWidget(body, stretch)
+        plots = [body] if isinstance(body, PlotWidget) else body.findChildren(PlotWidget)
+        for plot in plots:
+            # A press with the right button may be the beginning of a zoom; the menu comes when it was a click.
+            plot.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+            plot.scene().sigMouseClicked.connect(self._clicked)
+
+    def show_frame(self, has_frame: bool) -> None:
+        """Show that this card has the keys, or has them no more."""
+        self.setProperty("framed", has_frame)
+        self.style().unpolish(self)
+        self.style().polish(self)
+
+    def csv(self) -> str:
+        """Return the numbers that are shown as CSV; "" where there are none."""
+        return ""
+
+    def _clicked(self, event: MouseClickEvent) -> None:
+        if event.button() == Qt.MouseButton.RightButton:
+            at = QPointF(event.screenPos()).toPoint()
+            reason = QContextMenuEvent.Reason.Mouse
+            QApplication.sendEvent(self, QContextMenuEvent(reason, self.mapFromGlobal(at), at))
 
     def fill(self) -> None:
         """Leave the rest empty."""
@@ -61,9 +96,12 @@ class TraceCard(Card):
         table: its records.
         tolerance: in levels, or None.
         several_types: whether other cards show records of another type.
+        tools: what stands at the right end of its head; None: nothing.
     """
 
-    def __init__(self, panel: Panel, table: Table, tolerance: float | None, several_types: bool) -> None:
+    def __init__(
+        self, panel: Panel, table: Table, tolerance: float | None, several_types: bool, tools: QWidget | None = None
+    ) -> None:
         named = [words(panel.record_type)] if several_types else []
         super().__init__(": ".join(named + [words(field) for field in panel.fields if len(panel.fields) == 1]))
         self.panel, self._table = panel, table
@@ -74,15 +112,19 @@ class TraceCard(Card):
             for field in panel.fields:
                 self._swatches.append(label("━", "heading"))
                 self.head.addWidget(self._swatches[-1])
-                self.head.addWidget(label(words(field), "heading"))
+                name = ElidedLabel("heading")
+                name.setText(words(field))
+                self.head.addWidget(name)
                 self.head.addSpacing(10)
-        self.head.addStretch(1)
-        self._note = label("", "quiet")
-        self.head.addWidget(self._note)
-        self.follow_button = QPushButton("follow the run again")
-        self.follow_button.hide()
-        self.head.addWidget(self.follow_button)
+        self.readout, self._note = ElidedLabel("quiet"), ElidedLabel("quiet")
+        for shown, stretch in ((self.readout, 1), (self._note, 0)):
+            shown.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.head.addWidget(shown, stretch)
+        if tools is not None:
+            self.head.addWidget(tools)
         self.put(self.view, 1)
+        self._units = {column.name: column.unit for column in table.columns}
+        self.view.pointed.connect(self._say)
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
@@ -91,9 +133,40 @@ class TraceCard(Card):
             swatch.setStyleSheet(f"color: {colour}")
 
     def refresh(self) -> None:
-        """Say how many records are within the tolerance."""
+        """Say how many records are within the tolerance, or have no place on a logarithmic axis."""
         if self._tolerance is not None:
             set_text(self._note, self._share_inside(self._tolerance))
+        elif not self.panel.is_error:
+            counts = [np.count_nonzero(self.view.shown(field) <= 0) for field in self.panel.fields]
+            set_text(self._note, left_out(int(sum(counts))) if self.view.log else "")
+
+    @property
+    @override
+    def name(self) -> str:
+        return ", ".join(words(field) for field in self.panel.fields)
+
+    @override
+    def csv(self) -> str:
+        unit = "levels" if self.view.levels else self.panel.unit
+        headers = ["step", "bench time (s)", *(headed(field, unit) for field in self.panel.fields)]
+        fields = [self.view.shown(field).tolist() for field in self.panel.fields]
+        return csv_text(
+            headers, zip(self._table.step.values.tolist(), self._table.times.tolist(), *fields, strict=True)
+        )
+
+    def _say(self, record: int | None) -> None:
+        """Say what the record at the crosshair holds."""
+        if record is None:
+            set_text(self.readout, "")
+            return
+        at = f"step {self._table.step.values[record]:,.0f}, {duration(max(float(self._table.times[record]), 0.0))}"
+        unit = "levels" if self.view.levels else self.panel.unit
+        column = Column("", "float", unit)
+        said = [
+            (words(field), show_value(float(self.view.shown(field)[record]), column)) for field in self.panel.fields
+        ]
+        named = [f"{name} {value}" for name, value in said] if len(said) > 1 else [said[0][1]]
+        set_text(self.readout, f"{at}: {', '.join(named)}")
 
     def _share_inside(self, tolerance: float) -> str:
         sizes = np.abs(self._table.numbers[self.panel.fields[0]].values)
@@ -119,6 +192,14 @@ class HistogramCard(Card):
         """Take the colours of `theme`."""
         self._histogram.apply(theme)
 
+    @override
+    def csv(self) -> str:
+        edges, many = self._histogram.bars
+        return csv_text(
+            ("from (levels)", "to (levels)", "records"),
+            zip(edges[:-1].tolist(), edges[1:].tolist(), many.tolist(), strict=True),
+        )
+
     def redraw(self) -> None:
         """Draw what the table holds, on the axis of the plot beside it."""
         _, (low, high) = self._beside.view.box.viewRange()
@@ -126,15 +207,34 @@ class HistogramCard(Card):
         self._histogram.redraw(errors, self._beside.view.span, (low, high))
 
 
-class RecordCard(Card):
-    """The newest record, value by value."""
+class FiguresCard(Card):
+    """Captions and values; keys can go there, to copy them.
+
+    Args:
+        heading: what they are.
+    """
+
+    def __init__(self, heading: str) -> None:
+        super().__init__(heading)
+        self.rows = Rows()
+        self.put(self.rows, 1)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    @override
+    def csv(self) -> str:
+        return csv_text(("what", "value"), [(figure.caption, figure.value) for figure in self.rows.figures])
+
+
+class RecordCard(FiguresCard):
+    """The last record that is shown, value by value."""
 
     def __init__(self) -> None:
         super().__init__("last record")
-        self.head.addStretch(1)
-        self._rows = Rows()
-        self.put(self._rows, 1)
 
-    def show_record(self, table: Table | None, first: Sequence[str]) -> None:
-        """Show the last record of `table`, the fields in `first` before others; nothing while there is none."""
-        self._rows.show_figures(last_record(table, first) if table else [])
+    def show_record(self, table: Table | None, first: Sequence[str], back: int | None = None) -> None:
+        """Show the last record of `table`, the fields in `first` before others; nothing while there is none.
+
+        `back` is the step that somebody looks back to.
+        """
+        set_text(self.heading, "last record" if back is None else f"last record by step {back:,}")
+        self.rows.show_figures(last_record(table, first) if table else [])

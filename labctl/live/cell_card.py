@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtCore import Qt, Signal
+from typing_extensions import override
 
 from labctl.live.cards import Card
 from labctl.live.cell_history import MOST_CELLS, CellHistory
 from labctl.live.cell_view import CellView
-from labctl.live.labels import label, set_text
+from labctl.live.copying import csv_text, headed
+from labctl.live.labels import ElidedLabel, set_text
 from labctl.live.manifest_facts import level_scale
+from labctl.live.manner import Switches, in_levels, left_out
 from labctl.live.status import duration, show_value, words
 from labctl.records import Column
 
@@ -49,20 +50,20 @@ class CellCard(Card):
         self.history = CellHistory(table)
         self.view = CellView()
         self._quantity: Quantity | None = None
-        self._readout = label("", "quiet")
-        self.against = switch("against time", "step or bench time along the axis (X)", "X")
-        self.in_levels = switch("in levels", "siemens or levels (L)", "L")
-        self.freeze = switch("freeze", "keep the axes still, or follow (F)", "F")
-        self.head.addStretch(1)
-        self.head.addWidget(self._readout)
-        for button in (self.against, self.in_levels, self.freeze):
-            self.head.addWidget(button)
-            button.toggled.connect(self._again)
-        self.against.setVisible(self._has_time())
+        self._values: NDArray[np.float64] = np.empty(0)
+        self._left_out = 0
+        self._readout = ElidedLabel("quiet")
+        self._readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.switches = Switches()
+        self.against, self.in_levels = self.switches.against, self.switches.in_levels
+        self.log, self.freeze = self.switches.log, self.switches.freeze
+        self.head.addWidget(self._readout, 1)
+        self.head.addWidget(self.switches)
         self.put(self.view, 1)
-        self.freeze.toggled.connect(self.view.follow)
+        self.switches.changed.connect(self._again)
+        self.freeze.toggled.connect(self._again)
         self.view.pointed.connect(self._point)
-        self.view.box.sigRangeChangedManually.connect(lambda: self.freeze.setChecked(True))
+        self.view.moved.connect(lambda: self.freeze.setChecked(True))
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
@@ -81,13 +82,16 @@ class CellCard(Card):
         along = self._along()
         levels = self._levels()
         self.view.name_axes(
-            "time" if along is not self._table.step.values and self._is_timed() else "step",
+            "time" if self.against.isChecked() else "step",
             "level" if levels else words(quantity.name),
             "" if levels else quantity.unit,
+            self._is_log(),
         )
         if levels:
-            values = _in_levels(values, levels)
+            values = in_levels(values, levels)
+        self._values = values
         chosen = [self.history.indices(cell) for cell in self.history.cells]
+        self._left_out = int(sum(np.count_nonzero(values[index] <= 0) for index in chosen)) if self._is_log() else 0
         traces = [(along[index], values[index]) for index in chosen]
         target, tolerance = self._target(along, chosen, levels)
         self.view.redraw(traces, target, tolerance)
@@ -102,18 +106,30 @@ class CellCard(Card):
             text = f"cell ({cells[0][0]}, {cells[0][1]}), {count:,} record{'s' if count != 1 else ''}"
         else:
             text = f"{len(cells)} cells" + (" (as many as are shown)" if len(cells) == MOST_CELLS else "")
-        set_text(self.heading, text)
+        set_text(self.heading, ", ".join(filter(None, (text, left_out(self._left_out)))))
         siemens = self._quantity is not None and self._quantity.unit == "S" and self._scale is not None
         self.in_levels.setVisible(siemens and self._quantity is not None and self._quantity.name != "off target")
 
-    def _has_time(self) -> bool:
-        return any(column.name == "time" and column.unit == "s" for column in self._table.columns)
+    @override
+    def csv(self) -> str:
+        """Return the shown values of the chosen cells, a line a record."""
+        if self._quantity is None:
+            return ""
+        unit = "levels" if self._levels() else self._quantity.unit
+        steps, times = self._table.step.values, self._table.times
+        rows = (
+            (*cell, steps[index], times[index], self._values[index])
+            for cell in self.history.cells
+            for index in self.history.indices(cell).tolist()
+        )
+        return csv_text(["row", "column", "step", "bench time (s)", headed(self._quantity.name, unit)], rows)
 
-    def _is_timed(self) -> bool:
-        return self.against.isChecked() and self._has_time()
+    def _is_log(self) -> bool:
+        """Return whether values are shown by their logarithms; what is best at 0 is not."""
+        return self.log.isChecked() and self._quantity is not None and self._quantity.kind == "number"
 
     def _along(self) -> NDArray[np.float64]:
-        return self._table.numbers["time"].values if self._is_timed() else self._table.step.values
+        return self._table.times if self.against.isChecked() else self._table.places
 
     def _levels(self) -> LevelScale | None:
         """Return the scale that values are shown on; None if they stay what they are."""
@@ -137,7 +153,7 @@ class CellCard(Card):
             return None, None
         target = numbers["target"].values[index]
         if levels:
-            return (along[index], _in_levels(target, levels)), self._tolerance
+            return (along[index], in_levels(target, levels)), self._tolerance
         step = self._scale.step if self._scale else None
         return (along[index], target), None if step is None or self._tolerance is None else self._tolerance * step
 
@@ -149,19 +165,6 @@ class CellCard(Card):
         if at is None or self._quantity is None:
             set_text(self._readout, "")
             return
-        place = duration(max(at[0], 0.0)) if self._is_timed() else f"step {at[0]:,.0f}"
+        place = duration(max(at[0], 0.0)) if self.against.isChecked() else f"step {at[0]:,.0f}"
         unit = "levels" if self._levels() else self._quantity.unit
         set_text(self._readout, f"{place}: {show_value(at[1], Column('', 'float', unit))}")
-
-
-def _in_levels(conductances: NDArray[np.float64], scale: LevelScale) -> NDArray[np.float64]:
-    return (conductances - scale.g_min) / scale.step
-
-
-def switch(text: str, hint: str, key: str) -> QPushButton:
-    """Return a button that stays pressed, and is pressed by a key, too."""
-    button = QPushButton(text)
-    button.setCheckable(True)
-    button.setToolTip(hint)
-    QShortcut(QKeySequence(key), button).activated.connect(button.click)
-    return button

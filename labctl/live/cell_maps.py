@@ -113,6 +113,11 @@ class CellMaps:
             return numbers["conductance"].values - numbers["target"].values
         return numbers[quantity.name].values
 
+    def known(self) -> list[tuple[int, int]]:
+        """Return row and column of every cell that has a record, row by row."""
+        rows, columns = np.nonzero(self.newest >= 0)
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
     def _make_room(self, rows: int, columns: int) -> None:
         have_rows, have_columns = self.newest.shape
         if rows > have_rows or columns > have_columns:

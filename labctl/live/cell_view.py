@@ -1,17 +1,19 @@
-"""What became of the chosen cells: a trace each, against step or bench time, with target and tolerance."""
+"""What became of the chosen cells: a trace each, against step or bench time, with target, tolerance and crosshair."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pyqtgraph import InfiniteLine, PlotCurveItem, PlotWidget, mkPen
+from pyqtgraph import PlotCurveItem, PlotWidget, mkPen
 from PySide6.QtCore import QPointF, Qt, Signal
 from typing_extensions import override
 
-from labctl.live.axes import MARGINS, SecondsAxis, StepAxis, ValueAxis
+from labctl.live.axes import MARGINS, SecondsAxis, StepAxis, ValueAxis, hear_range
 from labctl.live.colours import SHADES, shades
+from labctl.live.crosshair import Crosshair, next_place, zoom
 from labctl.live.decimate import extremes
+from labctl.live.manner import logarithms
 from labctl.live.point_items import Marks
 from labctl.live.ranges import Span, value_span
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QKeyEvent
 
     from labctl.live.theme import Theme
 
@@ -30,6 +33,8 @@ _BUCKETS = 250
 """Stretches a trace is cut into where many share the plot."""
 _FEW = 4
 """Up to so many traces, each has a colour of its own and is drawn broad."""
+_HIGHEST = 300.0
+"""Decades beyond which a value could not be told."""
 _FEW_POINTS = 400
 """Up to so many points in all, each is marked."""
 
@@ -38,7 +43,9 @@ class CellView(PlotWidget):
     """Draws the traces it is given."""
 
     pointed = Signal(object)
-    """(place along the axis, value) below the mouse, or None."""
+    """(place along the axis, value) at the crosshair, or None."""
+    moved = Signal()
+    """Someone zoomed or moved the plot by hand."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,23 +55,25 @@ class CellView(PlotWidget):
         plot.setContentsMargins(*MARGINS)
         self.box = plot.getViewBox()
         self.box.disableAutoRange()
-        self.box.sigRangeChangedManually.connect(self._freeze)
+        self.box.sigRangeChangedManually.connect(self._move)
         self.curves: list[PlotCurveItem] = []
         self.marks = Marks(plot, 7.0)
         self.target = PlotCurveItem()
         self.tolerance = PlotCurveItem(), PlotCurveItem()
-        self._cross = InfiniteLine(angle=90), InfiniteLine(angle=0)
-        for item in (self.target, *self.tolerance, *self._cross):
+        for item in (self.target, *self.tolerance):
             plot.addItem(item, ignoreBounds=True)
             item.setZValue(-1)
-        for line in self._cross:
-            line.hide()
+        self.cross = Crosshair(plot)
+        self._first: Trace | None = None
+        self._wanted: list[NDArray[np.float64]] = []
+        self._point: int | None = None
+        self._log = False
         self.frozen = False
         self._theme: Theme | None = None
         self._axes: tuple[StepAxis | SecondsAxis, ValueAxis] | None = None
-        self._named = ("", "", "")
+        self._named = ("", "", "", False)
         self._shown: tuple[Span, Span] | None = None
-        self.scene().sigMouseMoved.connect(self._point)
+        self.scene().sigMouseMoved.connect(self._follow_mouse)
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
@@ -76,24 +85,28 @@ class CellView(PlotWidget):
         self.target.setPen(mkPen(theme.reference, width=5))
         for line in self.tolerance:
             line.setPen(mkPen(theme.band, width=1, style=Qt.PenStyle.DashLine))
-        for line in self._cross:
-            line.setPen(mkPen(theme.quiet, width=1))
+        self.cross.apply(theme)
         self._colour_curves()
 
-    def name_axes(self, along: str, name: str, unit: str) -> None:
-        """Say what the axes show: `along` is "step" or "time"."""
-        if self._named == (along, name, unit) or self._theme is None:
+    def name_axes(self, along: str, name: str, unit: str, log: bool = False) -> None:
+        """Say what the axes show: `along` is "step" or "time"; `log`: values lie along theirs by their logarithms."""
+        if self._named == (along, name, unit, log) or self._theme is None:
             return
-        self._named = along, name, unit
-        self._axes = (StepAxis("step") if along == "step" else SecondsAxis("bench time")), ValueAxis(name, unit)
+        self._named = along, name, unit, log
+        self._log = log
+        self._axes = (StepAxis("step") if along == "step" else SecondsAxis("bench time")), ValueAxis(name, unit, log)
         self.getPlotItem().setAxisItems({"bottom": self._axes[0], "left": self._axes[1]})
         for axis in self._axes:
             axis.apply(self._theme)
+        hear_range(self.box, self._axes)
         self._shown = None
 
     def redraw(self, traces: Sequence[Trace], target: Trace | None = None, tolerance: float | None = None) -> None:
         """Draw `traces`; `target` goes with the first of them, `tolerance` lies on both sides of it."""
         self._make_curves(len(traces))
+        if self._log:
+            traces = [(x, logarithms(y)) for x, y in traces]
+        self._first = traces[0] if traces else None
         drawn: list[Trace] = []
         for curve, (x, y) in zip(self.curves, traces, strict=True):
             kept = extremes(y, _BUCKETS if len(traces) > _FEW else 1000)
@@ -105,7 +118,7 @@ class CellView(PlotWidget):
         self.marks.set_points(_joined([x for x, _ in marked]), _joined([y for _, y in marked]))
         self._draw_target(target, tolerance)
         if not self.frozen:
-            self._reach(drawn, target, tolerance)
+            self._reach(drawn)
 
     def follow(self, frozen: bool = False) -> None:
         """Show everything again and go on with it, or keep still."""
@@ -115,9 +128,25 @@ class CellView(PlotWidget):
     @override
     def leaveEvent(self, ev: QEvent) -> None:
         super().leaveEvent(ev)
-        for line in self._cross:
-            line.hide()
+        self._point = None
+        self.cross.hide()
         self.pointed.emit(None)
+
+    @override
+    def keyPressEvent(self, ev: QKeyEvent) -> None:
+        """Go along the first trace, or zoom."""
+        if zoom(ev, self.box):
+            self._move()
+            return
+        x, y = self._first or (np.empty(0), np.empty(0))
+        point = next_place(ev, None if self._point is None else min(self._point, x.size - 1), x.size)
+        if point is None:
+            super().keyPressEvent(ev)
+            return
+        self._point = point
+        self._cross_at(float(x[point]), float(y[point]))
+        if self.cross.bring_into_view(float(x[point])):
+            self._move()
 
     def _make_curves(self, count: int) -> None:
         plot = self.getPlotItem()
@@ -145,18 +174,21 @@ class CellView(PlotWidget):
 
     def _draw_target(self, target: Trace | None, tolerance: float | None) -> None:
         x, y = target or (np.empty(0), np.empty(0))
-        self.target.setData(x, y, connect="finite")
+        self.target.setData(x, self._placed(y), connect="finite")
+        self._wanted = [self._placed(y)]
         for line, side in zip(self.tolerance, (-1, 1), strict=True):
             line.setVisible(tolerance is not None)
             if tolerance is not None:
-                line.setData(x, y + side * tolerance, connect="finite")
+                self._wanted.append(self._placed(y + side * tolerance))
+                line.setData(x, self._wanted[-1], connect="finite")
 
-    def _reach(self, traces: Sequence[Trace], target: Trace | None, tolerance: float | None) -> None:
-        """Move the ends of the axes if the traces need it."""
+    def _placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return logarithms(values) if self._log else values
+
+    def _reach(self, traces: Sequence[Trace]) -> None:
+        """Move the ends of the axes if the traces, or where they ought to be, need it."""
         places, values = [_joined([trace[part] for trace in traces]) for part in (0, 1)]
-        if target is not None and target[1].size:
-            room = tolerance or 0.0
-            values = np.concatenate((values, target[1] - room, target[1] + room))
+        values = _joined([values, *self._wanted])
         former = self._shown or (None, None)
         along, high = value_span(places, former[0]), value_span(values, former[1])
         if along is None or high is None or (along, high) == self._shown:
@@ -165,15 +197,17 @@ class CellView(PlotWidget):
         self.box.setXRange(along.low, along.high, padding=0.015)
         self.box.setYRange(high.low, high.high, padding=0.03)
 
-    def _freeze(self) -> None:
+    def _move(self) -> None:
         self.frozen = True
+        self.moved.emit()
 
-    def _point(self, position: QPointF) -> None:
+    def _follow_mouse(self, position: QPointF) -> None:
         at = self.box.mapSceneToView(position)
-        for line, place in zip(self._cross, (at.x(), at.y()), strict=True):
-            line.setPos(place)
-            line.show()
-        self.pointed.emit((at.x(), at.y()))
+        self._cross_at(at.x(), at.y())
+
+    def _cross_at(self, x: float, y: float) -> None:
+        self.cross.show(x, y)
+        self.pointed.emit((x, 10.0**y if self._log and y < _HIGHEST else y))
 
 
 def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

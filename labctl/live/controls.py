@@ -1,4 +1,4 @@
-"""Pause, continue, stop, stop now: the only things that the window asks of a run, in the words that the commands use."""
+"""Pause, continue, stop, stop now: the only things that the window asks of a run, in the words of the commands."""
 
 from __future__ import annotations
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from labctl.live.cards import Card
-from labctl.live.labels import Figures, label, set_text
+from labctl.live.copying import csv_text
+from labctl.live.figures import Figures
+from labctl.live.labels import label, set_text
+from labctl.live.manner import switch
 from labctl.live.status import one_line, summary, why_ended
 
 if TYPE_CHECKING:
@@ -25,9 +30,24 @@ class Ending(Card):
         self._figures = Figures(_PER_ROW)
         self._notes = label("", "text")
         self._notes.setWordWrap(True)
+        self.fold = switch("hide", "hide the figures, or show them (H)", "H")
+        self.fold.clicked.connect(self._fold)
+        self._by_hand = False
+        self.head.addStretch(1)
+        self.head.addWidget(self.fold)
         self.put(self._figures)
         self.put(self._notes)
         self.hide()
+
+    @override
+    def csv(self) -> str:
+        return csv_text(("what", "value"), [(figure.caption, figure.value) for figure in self._figures.figures])
+
+    def be_low(self, low: bool) -> None:
+        """Hide the figures where there is little room, unless somebody has said otherwise."""
+        if not self._by_hand and self.fold.isChecked() != low:
+            self.fold.setChecked(low)
+            self._show_figures()
 
     def refresh(self) -> None:
         """Show what belongs to the run's state."""
@@ -41,7 +61,17 @@ class Ending(Card):
             notes.append(one_line(follower.problem))
         self.heading.show()
         self.setVisible(bool(figures or notes))
-        set_text(self.heading, "summary" if figures else "what happened")
+        whole = "summary of the whole run" if follower.looked_back is not None else "summary"
+        set_text(self.heading, whole if figures else "what happened")
+        self.fold.setVisible(bool(figures))
         self._figures.show_figures([figure for figure in figures if len(figure.value) <= _SHORT])
         self._notes.setVisible(bool(notes))
         set_text(self._notes, "\n".join(notes))
+
+    def _fold(self) -> None:
+        self._by_hand = True
+        self._show_figures()
+
+    def _show_figures(self) -> None:
+        self._figures.setVisible(not self.fold.isChecked())
+        self.fold.setText("show" if self.fold.isChecked() else "hide")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from labctl.figure import Band, Bars, Curve, Map
 from labctl.live.copying import csv_text
@@ -39,12 +39,17 @@ class FigurePage(QWidget):
         self.source = FigureSource(follower.folder, follower.manifest, follower.now)
         self.cards: list[PanelCard] = []
         self._theme: Theme | None = None
+        self._trouble = ""
         self._title, self._remark = label("", "heading"), label("", "quiet")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(self._title)
-        column.addWidget(self._remark)
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        head.addWidget(self._title)
+        head.addWidget(self._remark)
+        head.addStretch(1)
+        column.addLayout(head)
         grid = QWidget()
         self._grid = QGridLayout(grid)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -65,6 +70,8 @@ class FigurePage(QWidget):
         """Ask for a figure of all records that are shown, and draw the one that has been made."""
         if self.source.ask(self._records()):
             self._show()
+        else:
+            self._say()
 
     def finish(self) -> None:
         """Wait for the figure and draw it, as for a picture."""
@@ -81,13 +88,14 @@ class FigurePage(QWidget):
 
     def _show(self) -> None:
         figure = self.source.made.figure
-        if figure is not None:
+        self._trouble = ""
+        if figure is None:
+            self._arrange(0)
+        else:
             try:
                 self._draw(figure)
             except ValueError as error:
-                set_text(self._remark, one_line(f"the figure cannot be drawn: {error}"))
-                self._remark.show()
-                return
+                self._trouble = one_line(f"the figure cannot be drawn: {error}")
         self._say()
 
     def _draw(self, figure: Figure) -> None:
@@ -100,12 +108,12 @@ class FigurePage(QWidget):
     def _say(self) -> None:
         made = self.source.made
         set_text(self._title, one_line(made.figure.title) if made.figure else "no figure yet")
-        set_text(self._remark, made.remark)
-        self._remark.setVisible(bool(made.remark))
+        set_text(self._remark, self._trouble or self.source.remark(self._records()))
 
     def _arrange(self, count: int) -> None:
         for card in self.cards:
             self._grid.removeWidget(card)
+            card.hide()
             card.deleteLater()
         across = 1 if count == 1 else 2 if count <= 4 else 3
         self.cards = [PanelCard() for _ in range(count)]
@@ -116,10 +124,10 @@ class FigurePage(QWidget):
             if self._theme is not None:
                 card.apply(self._theme)
             card.show()  # the layout would do it at the next turn of Qt's loop, and a picture is taken before
-        for column in range(across):
-            self._grid.setColumnStretch(column, 1)
-        for row in range(-(-count // across)):
-            self._grid.setRowStretch(row, 1)
+        rows = -(-count // across)
+        for line in range(_MOST):
+            self._grid.setColumnStretch(line, int(line < across))
+            self._grid.setRowStretch(line, int(line < rows))
 
 
 def _points(figure: Figure | None) -> Iterator[tuple[str, str, float, float]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labctl.errors import StoreError
-from labctl.live.status import one_line
+from labctl.live.status import duration, one_line
 from labctl.report.experiment import RECORDS, Experiment, find_experiment
 from labctl.run_reader import RunReader
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from labctl.figure import Figure
 
-SHORTEST = 1.0
+SHORTEST = 0.5
 """Time in s from one figure to the next, at least."""
 SHARE = 0.2
 """Part of the time that may go into making figures."""
 MOST_RECORDS = 100_000
-"""Records up to which a figure is made while one looks: a protocol gets all of them, and each costs memory."""
+"""Records that a figure is made of, at most: a protocol gets all of them at once, and each costs memory and time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,13 @@ class Made:
         figure: of the records; None if there is none.
         remark: why.
         records: how many it was made of.
+        time: at which (s, of the window's clock).
     """
 
     figure: Figure | None = None
     remark: str = ""
     records: int = 0
+    time: float = 0.0
 
 
 class FigureSource:
@@ -68,12 +70,36 @@ class FigureSource:
     def ask(self, records: int) -> bool:
         """Ask for the figure of the first `records`; return whether `made` has changed since the last time."""
         changed = self._take()
-        wanted = self.can_draw and records > 0 and records != self._asked
+        count = min(records, MOST_RECORDS)
+        if not count and self.can_draw and self._thread is None and self.made.figure is not None:
+            # Somebody looks back to the run's beginning.
+            self.made, self._asked = Made(), None
+            return True
+        wanted = self.can_draw and count > 0 and count != self._asked
         if wanted and self._thread is None and self._now() >= self._due:
-            self._asked = records
-            self._thread = threading.Thread(target=self._work, args=(records,), name="figure", daemon=True)
+            self._asked = count
+            self._thread = threading.Thread(target=self._work, args=(count,), name="figure", daemon=True)
             self._thread.start()
         return changed
+
+    def remark(self, records: int) -> str:
+        """Return what is to be known of the figure while there are so many records: of how many it is, and when made.
+
+        Args:
+            records: that are shown.
+        """
+        made = self.made
+        if made.remark or not self.can_draw:
+            return made.remark
+        if made.figure is None:
+            return "it is being made" if records else "no records yet"
+        if made.records == records:
+            return f"of {records:,} {'record' if records == 1 else 'records'}"
+        if made.records > records:
+            return f"of {made.records:,} records; the one of the {records:,} that are shown is being made"
+        if made.records == MOST_RECORDS < records:
+            return f"of the first {made.records:,} of {records:,} records; `labctl report` draws all"
+        return f"of {made.records:,} of {records:,} records, made {duration(max(0.0, self._now() - made.time))} ago"
 
     def finish(self, records: int) -> None:
         """Wait for the figure of the first `records`, as for a picture."""
@@ -106,15 +132,13 @@ class FigureSource:
         experiment = self._experiment
         if experiment is None or experiment.protocol.figure is None:
             return self.made
-        if count > MOST_RECORDS:
-            return Made(self.made.figure, f"of the first {self.made.records:,} records; `labctl report` draws all")
         try:
             with closing(RunReader(self._folder)) as reader:
                 records = reader.typed(RECORDS, experiment.protocol.record, limit=count)
             figure = experiment.protocol.figure(records, experiment.parameters) if records else None
         except StoreError as error:
-            return Made(self.made.figure, one_line(str(error)), self.made.records)
+            return replace(self.made, remark=one_line(str(error)))
         except Exception as error:  # noqa: BLE001 (a plug-in may raise anything; the window goes on)
             said = f"{type(error).__name__}: {error}"
-            return Made(self.made.figure, one_line(f"{experiment.protocol.name} cannot draw this: {said}"))
-        return Made(figure, "", len(records))
+            return replace(self.made, remark=one_line(f"{experiment.protocol.name} cannot draw this: {said}"))
+        return Made(figure, "", len(records), self._now())

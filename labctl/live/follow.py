@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from labctl.errors import StoreError, UnitError
+from labctl.live.course import Course, spread
 from labctl.live.growing import GrowingColumn
 from labctl.live.pace import Pace
 from labctl.live.traces import choose_panels
@@ -23,9 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from labctl.live.traces import Panel
     from labctl.records import Column
 
+_AT_ONCE = 20_000
+"""Rows that are read at once: some tenths of a second, and some ten MB while they are Python's objects."""
 _PATIENCE = 1.0
 """How long (s) the store may be unreadable, as while it is being made, before the window says so."""
 
@@ -38,21 +44,56 @@ class Table:
         columns: its fields.
         last_id: of the record read last.
         last: that record's values, in the order of `columns`; empty before the first.
+        then: the values of the last record at the moment that somebody looks back to; None while nobody does.
         step: of each record.
         numbers: of each field that holds numbers.
+        ids: of each record.
+        course: of the run.
     """
 
     columns: tuple[Column, ...]
     last_id: int = 0
     last: tuple[Any, ...] = ()
+    then: tuple[Any, ...] | None = None
     step: GrowingColumn = field(default_factory=GrowingColumn)
     numbers: dict[str, GrowingColumn] = field(default_factory=dict[str, GrowingColumn])
+    ids: GrowingColumn = field(default_factory=GrowingColumn)
+    course: Course = field(default_factory=Course)
+    _places: GrowingColumn = field(default_factory=GrowingColumn)
+    _ends: GrowingColumn = field(default_factory=GrowingColumn)
+
+    @property
+    def shown(self) -> tuple[Any, ...]:
+        """The values of the last record that is shown."""
+        return self.last if self.then is None else self.then
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Where each record stands along the steps, shape (n,): those of one step stand evenly up to its end."""
+        fresh = self.step.everything[self._places.everything.size :]
+        if fresh.size:
+            self._places.extend(spread(fresh))
+        return self._places.values
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """The bench time (s) of each record, shape (n,): its field `time`, or else the end of its step."""
+        if self.has_time:
+            return self.numbers["time"].values
+        fresh = self.step.everything[self._ends.everything.size :]
+        if fresh.size:
+            self._ends.extend(self.course.times_of(fresh))
+        return self._ends.values
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the records say when they were taken."""
+        return any(column.name == "time" and column.unit == "s" for column in self.columns) and "time" in self.numbers
 
     def show_until(self, step: float | None) -> None:
         """Show the records of the steps up to `step` only; None: all of them, as they come."""
-        self.step.show_first(None)
-        count = None if step is None else int(np.searchsorted(self.step.values, step, side="right"))
-        for column in (self.step, *self.numbers.values()):
+        count = None if step is None else int(np.searchsorted(self.step.everything, step, side="right"))
+        for column in (self.step, self.ids, self._places, self._ends, *self.numbers.values()):
             column.show_first(count)
 
 
@@ -69,11 +110,14 @@ class Follower:
         process_gone: whether the run says that it is running and its process is known to be dead.
         steps: how many are done.
         bench_time: at the end of the last of them (s).
+        course: when each of them ended.
+        looked_back: the step that somebody looks back to; None while everything is shown.
         tables: the records, by type.
         panels: the plots that the record types call for.
         newest: the table that grew last.
         failure: why the store could not be read at the last look.
         pace: how fast steps come in.
+        is_behind: whether there are more records than one look takes in.
         now: the time in s.
 
     Raises:
@@ -89,11 +133,14 @@ class Follower:
         self.process_gone = False
         self.steps = 0
         self.bench_time = 0.0
+        self.course = Course()
+        self.looked_back: int | None = None
         self.tables: dict[str, Table] = {}
         self.panels: tuple[Panel, ...] = ()
         self.newest: Table | None = None
         self.failure: StoreError | None = None
         self.pace = Pace()
+        self.is_behind = False
         self.now = now
         self._reader: RunReader | None = None
         self._readable_at = now()
@@ -137,6 +184,31 @@ class Follower:
         """Why the store has been unreadable for a while; "" while it is not."""
         return str(self.failure) if self.failure and self._unreadable > _PATIENCE else ""
 
+    @property
+    def shown_steps(self) -> int:
+        """How many steps were done at the moment that is shown."""
+        return self.steps if self.looked_back is None else self.looked_back
+
+    @property
+    def shown_time(self) -> float:
+        """The bench time (s) of that moment."""
+        return self.bench_time if self.looked_back is None else self.course.time_at(self.looked_back)
+
+    @property
+    def shown_table(self) -> Table | None:
+        """The table that had grown last by then."""
+        if self.looked_back is None:
+            return self.newest
+        grown = [table for table in self.tables.values() if table.step.values.size]
+        return max(grown, key=lambda table: float(table.step.values[-1]), default=None)
+
+    def look_back(self, step: int | None) -> None:
+        """Show the run as it was when `step` had ended; None: as it is."""
+        self.looked_back = step
+        for name, table in self.tables.items():
+            table.show_until(step)
+            table.then = None if step is None else self._last_shown(name, table)
+
     def poll(self) -> bool:
         """Read what is new; return whether there are new records or other plots."""
         now = self.now()
@@ -144,6 +216,7 @@ class Follower:
             changed = self._read()
         except StoreError as error:
             self.close()
+            self.is_behind = False
             # A run that is starting has its manifest before it has a database.
             self.failure = error if (self.folder / DATABASE).exists() else None
             self._unreadable = now - self._readable_at
@@ -160,6 +233,8 @@ class Follower:
             self._reader = None
 
     def _read(self) -> bool:
+        if self._reader is not None and self._reader.is_outdated():
+            self.close()
         if self._reader is None:
             self._reader = RunReader(self.folder)
             self.manifest = self._reader.manifest
@@ -168,11 +243,14 @@ class Follower:
         state = reader.state()
         self.process_gone = state.state == "running" and self._is_gone() and reader.state() == state
         changed = self._read_types(reader)
+        self.is_behind = False
         for name, table in self.tables.items():
             changed = self._read_rows(reader, name, table) or changed
         steps = reader.steps()
         if steps != self.steps:
             self.steps, self.bench_time = steps, reader.bench_time()
+            while ends := reader.step_ends(self.course.last, _AT_ONCE):
+                self.course.extend(ends)
         if state != self.state:
             self.state = state
             # A resumed run has another process; the next look reads its manifest.
@@ -186,24 +264,41 @@ class Follower:
         for name, columns in types.items():
             if name not in self.tables:
                 numbers = {column.name: GrowingColumn() for column in columns if column.type not in ("str", ROW_TYPE)}
-                self.tables[name] = Table(columns, numbers=numbers)
+                self.tables[name] = Table(columns, numbers=numbers, course=self.course)
         self.panels = choose_panels(types)
         return True
 
     def _read_rows(self, reader: RunReader, name: str, table: Table) -> bool:
-        rows = reader.records(name, after=table.last_id)
-        if not rows:
-            return False
+        """Take in new records of a type: some at a time, for as Python's objects they take many times their room."""
+        rows = reader.records(name, after=table.last_id, limit=_AT_ONCE)
+        if rows:
+            self._take(table, rows)
+        self.is_behind = self.is_behind or len(rows) == _AT_ONCE
+        return bool(rows)
+
+    def _take(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
         if len(rows[0]) != len(table.columns) + 2:
-            raise StoreError(f"{self.folder} is damaged: its records of type {name!r} have other fields than it says")
+            raise StoreError(f"{self.folder} is damaged: its records have other fields than it says")
         by_column = list(zip(*rows, strict=True))
+        table.ids.extend(by_column[0])
         table.step.extend(by_column[1])
         for column, values in zip(table.columns, by_column[2:], strict=True):
             if column.name in table.numbers:
                 table.numbers[column.name].extend(values)
         table.last_id, table.last = rows[-1][0], rows[-1][2:]
         self.newest = table
-        return True
+
+    def _last_shown(self, name: str, table: Table) -> tuple[Any, ...]:
+        """Return the values of the last record that is shown, read again: of texts only the newest are kept."""
+        ids = table.ids.values
+        if not ids.size:
+            return ()
+        try:
+            with closing(RunReader(self.folder)) as reader:
+                rows = reader.records(name, after=int(ids[-1]) - 1, limit=1)
+        except StoreError:
+            return ()  # the next look at the run says why
+        return rows[0][2:] if rows else ()
 
     def _is_gone(self) -> bool:
         """Return whether the run's process is known to be dead; where that cannot be told for sure, it is not."""

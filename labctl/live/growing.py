@@ -29,11 +29,16 @@ class GrowingColumn:
         """All numbers that are shown, shape (n,): a view, valid until the next `extend`."""
         return self._room[: self._size if self._shown is None else min(self._shown, self._size)]
 
+    @property
+    def everything(self) -> NDArray[np.float64]:
+        """All numbers, those that are not shown included, shape (n,): a view, valid until the next `extend`."""
+        return self._room[: self._size]
+
     def show_first(self, count: int | None) -> None:
         """Show only the first `count` numbers, as they were at some time; None: all of them, as they come."""
         self._shown = count
 
-    def extend(self, values: Sequence[object]) -> None:
+    def extend(self, values: Sequence[object] | NDArray[np.float64]) -> None:
         """Append `values`; None, infinities and whatever is no number count as NaN."""
         fresh = _numbers(values)
         end = self._size + fresh.size
@@ -45,7 +50,7 @@ class GrowingColumn:
         self._size = end
 
 
-def _numbers(values: Sequence[object]) -> NDArray[np.float64]:
+def _numbers(values: Sequence[object] | NDArray[np.float64]) -> NDArray[np.float64]:
     try:
         fresh = np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

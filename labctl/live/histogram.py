@@ -51,6 +51,8 @@ class Histogram(PlotWidget):
         self._band = None if tolerance is None else ToleranceBand(plot, tolerance)
         self._bars = BarGraphItem(x0=0, y=np.zeros(1), height=1.0, width=np.zeros(1), pen=None)
         plot.addItem(self._bars, ignoreBounds=True)
+        self.bars = np.linspace(-1.0, 1.0, BINS + 1), np.zeros(BINS, np.intp)
+        """The ends of the bars (levels), shape (BINS + 1,), and how many errors each holds, shape (BINS,)."""
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
@@ -64,6 +66,7 @@ class Histogram(PlotWidget):
     def redraw(self, errors: NDArray[np.float64], span: Span, view: tuple[float, float]) -> None:
         """Draw the distribution of `errors` (levels) over `span`, as far as it is in `view`."""
         many = counts(errors, span)
+        self.bars = np.linspace(span.low, span.high, BINS + 1), many
         height = (span.high - span.low) / BINS
         centres = span.low + (np.arange(BINS) + 0.5) * height
         self._bars.setOpts(y=centres, width=many.astype(np.float64), height=height)

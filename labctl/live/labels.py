@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel
+from typing_extensions import override
 
 if TYPE_CHECKING:
-    from labctl.live.status import Figure
     from labctl.live.theme import Theme
 
 Role = Literal["title", "heading", "text", "quiet", "figure", "row", "chip"]
-
-_ROW = 140
-"""Width in pixels up to which the value of a row is shown."""
 
 
 def label(text: str, role: Role) -> QLabel:
@@ -32,82 +30,24 @@ def set_text(shown: QLabel, text: str) -> None:
         shown.setText(text)
 
 
-class Rows(QWidget):
-    """Captions and their values, one line each; what does not fit is cut off, and never makes the window higher.
+class ElidedLabel(QLabel):
+    """A label of plain text that is cut short, and never makes the window wider."""
 
-    Args:
-        width: in pixels up to which a value is shown.
-    """
-
-    def __init__(self, width: int = _ROW) -> None:
+    def __init__(self, role: Role) -> None:
         super().__init__()
-        self._width = width
-        self._shown: list[tuple[QLabel, QLabel]] = []
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 4, 0)
-        self._grid.setHorizontalSpacing(12)
-        self._grid.setVerticalSpacing(3)
-        self._grid.setColumnStretch(1, 1)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("role", role)
 
-    def show_figures(self, figures: list[Figure]) -> None:
-        """Show these figures in place of the former ones."""
-        while len(self._shown) < len(figures):
-            caption, value = label("", "quiet"), label("", "row")
-            value.setAlignment(Qt.AlignmentFlag.AlignRight)
-            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._grid.addWidget(caption, len(self._shown), 0)
-            self._grid.addWidget(value, len(self._shown), 1)
-            self._shown.append((caption, value))
-        self._grid.setRowStretch(len(self._shown), 1)
-        for place, (caption, value) in enumerate(self._shown):
-            figure = figures[place] if place < len(figures) else None
-            set_text(caption, figure.caption if figure else "")
-            text = figure.value if figure else ""
-            set_text(value, value.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, self._width))
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
 
-
-class Figures(QWidget):
-    """Values under their captions, side by side.
-
-    Args:
-        per_row: how many stand in a row.
-    """
-
-    def __init__(self, per_row: int) -> None:
-        super().__init__()
-        self._per_row = per_row
-        self._shown: list[tuple[QLabel, QLabel]] = []
-        self._cells: list[QWidget] = []
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(36)
-        self._grid.setVerticalSpacing(8)
-        self._grid.setColumnStretch(per_row, 1)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-
-    def show_figures(self, figures: list[Figure]) -> None:
-        """Show these figures in place of the former ones."""
-        while len(self._shown) < len(figures):
-            self._add_cell()
-        for place, cell in enumerate(self._cells):
-            cell.setVisible(place < len(figures))
-        for figure, (caption, value) in zip(figures, self._shown, strict=False):
-            set_text(caption, figure.caption)
-            set_text(value, figure.value)
-
-    def _add_cell(self) -> None:
-        cell, caption, value = QWidget(), label("", "quiet"), label("", "figure")
-        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        column = QVBoxLayout(cell)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(1)
-        column.addWidget(caption)
-        column.addWidget(value)
-        place = len(self._cells)
-        self._grid.addWidget(cell, place // self._per_row, place % self._per_row)
-        self._cells.append(cell)
-        self._shown.append((caption, value))
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), int(self.alignment()), text)
 
 
 def style_sheet(theme: Theme) -> str:
@@ -123,6 +63,13 @@ def style_sheet(theme: Theme) -> str:
         QLabel[role="chip"] {{ color: {theme.card}; font-size: 13px; font-weight: 600;
                                border-radius: 11px; padding: 4px 14px; }}
         QFrame[role="card"] {{ background: {theme.card}; border: 1px solid {theme.line}; border-radius: 8px; }}
+        QFrame[role="card"][framed="true"] {{ border-color: {theme.tones["running"]}; }}
+        QLabel[role="notice"] {{ color: {theme.card}; background: {theme.text};
+                                 border-radius: 6px; padding: 6px 14px; }}
+        QMenu {{ color: {theme.text}; background: {theme.card}; border: 1px solid {theme.line}; font-size: 12px; }}
+        QMenu::item {{ padding: 5px 16px; }}
+        QMenu::item:selected {{ color: {theme.card}; background: {theme.tones["running"]}; }}
+        QToolTip {{ color: {theme.text}; background: {theme.card}; border: 1px solid {theme.line}; }}
         QProgressBar {{ background: {theme.line}; border: none; border-radius: 2px; max-height: 4px; }}
         QProgressBar::chunk {{ border-radius: 2px; }}
         QPushButton {{ color: {theme.tones["running"]}; background: transparent; font-size: 11px;
@@ -130,6 +77,7 @@ def style_sheet(theme: Theme) -> str:
         QPushButton:checked {{ color: {theme.card}; background: {theme.tones["running"]}; }}
         QPushButton:disabled {{ color: {theme.quiet}; }}
         QSlider::groove:horizontal {{ background: {theme.line}; height: 4px; border-radius: 2px; }}
+        QSlider:focus {{ border: 1px solid {theme.tones["running"]}; border-radius: 7px; }}
         QSlider::handle:horizontal {{ background: {theme.tones["running"]}; width: 14px; margin: -5px 0;
                                       border-radius: 7px; }}
         QTabWidget::pane {{ border: none; }}

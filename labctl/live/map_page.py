@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
+from typing_extensions import override
 
-from labctl.live.cards import Card
-from labctl.live.cell_card import CellCard, switch
+from labctl.live.cards import Card, FiguresCard
+from labctl.live.cell_card import CellCard
 from labctl.live.cell_history import MOST_CELLS
 from labctl.live.cell_maps import CellMaps, Statistics, colour_span, quantities, statistics
 from labctl.live.colour_bar import ColourBar
 from labctl.live.copying import csv_text, headed
-from labctl.live.labels import Rows, label, set_text
+from labctl.live.labels import ElidedLabel, set_text
 from labctl.live.manifest_facts import die_shape
+from labctl.live.manner import switch
 from labctl.live.map_view import MapView, Region
 from labctl.live.status import Figure, show_value, words
 from labctl.records import Column
@@ -23,6 +25,23 @@ if TYPE_CHECKING:
     from labctl.live.cell_maps import Quantity
     from labctl.live.follow import Follower, Table
     from labctl.live.theme import Theme
+
+
+class MapCard(Card):
+    """The map of `page` with its choice of quantity."""
+
+    def __init__(self, page: MapPage) -> None:
+        super().__init__("")
+        self._page = page
+
+    @property
+    @override
+    def name(self) -> str:
+        return f"map of {words(self._page.quantity.name)}"
+
+    @override
+    def csv(self) -> str:
+        return self._page.csv()
 
 
 class MapPage(QWidget):
@@ -44,9 +63,9 @@ class MapPage(QWidget):
         self.choice = QComboBox()
         self.choice.addItems([words(quantity.name) for quantity in self.quantities])
         self.choice.setAccessibleName("what the map shows")
-        self._readout = label("", "quiet")
+        self._readout = ElidedLabel("quiet")
         self.cells = CellCard(follower, table)
-        self._statistics, self._rows = Card("region"), Rows()
+        self.region_card = FiguresCard("region")
         self.touched_only = switch("touched cells only", "the region with values, or the whole array (Z)", "Z")
         self.touched_only.toggled.connect(self._zoom)
         self._lay_out()
@@ -85,8 +104,8 @@ class MapPage(QWidget):
         top, left, bottom, right = region
         found = statistics(values[top : bottom + 1, left : right + 1])
         where = "all cells" if self.region is None else f"rows {top} to {bottom}, columns {left} to {right}"
-        set_text(self._statistics.heading, f"{words(self.quantity.name)}, {where}")
-        self._rows.show_figures(self._figures(found))
+        set_text(self.region_card.heading, f"{words(self.quantity.name)}, {where}")
+        self.region_card.rows.show_figures(self._figures(found))
         self.cells.refresh()
 
     def csv(self) -> str:
@@ -97,7 +116,8 @@ class MapPage(QWidget):
         return csv_text(headers, zip(rows.tolist(), columns.tolist(), values[rows, columns].tolist(), strict=True))
 
     def _lay_out(self) -> None:
-        chart = Card("")
+        chart = MapCard(self)
+        self.map_card = chart
         chart.head.addWidget(self.choice)
         chart.head.addSpacing(8)
         chart.head.addWidget(self._readout, 1)
@@ -108,13 +128,12 @@ class MapPage(QWidget):
         row.addWidget(self.view, 1)
         row.addWidget(self.bar)
         chart.put(both, 1)
-        self._statistics.put(self._rows, 1)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(12)
         grid.addWidget(chart, 0, 0, 2, 1)
         grid.addWidget(self.cells, 0, 1)
-        grid.addWidget(self._statistics, 1, 1)
+        grid.addWidget(self.region_card, 1, 1)
         for place, share in enumerate((5, 4)):
             grid.setColumnStretch(place, share)
         for place, share in enumerate((5, 2)):

@@ -38,6 +38,8 @@ class _CellBox(ViewBox):
 
     @override
     def mouseClickEvent(self, ev: MouseClickEvent) -> None:
+        if ev.button() != Qt.MouseButton.LeftButton:
+            return
         ev.accept()
         several = bool(ev.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier))
         self.clicked.emit(self.mapSceneToView(ev.scenePos()), several)

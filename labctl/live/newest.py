@@ -53,5 +53,6 @@ class Newest(QObject):
         self.window.setGeometry(former.geometry())
         self.window.show()
         self.window.start()
+        self.window.begin_at(former.pages.shown)
         former.close()
         former.deleteLater()

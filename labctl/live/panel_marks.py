@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QGraphicsPolygonItem
 
 from labctl.figure import Band, Bars, Curve, Map
-from labctl.live.colours import SHADES, places, table_with
+from labctl.live.colours import SHADES, places, shades, table_with
 from labctl.live.point_items import Dots, Marks
 from labctl.live.scale_axis import ends, placed
 from labctl.report.thinning import dots, line_points
@@ -152,9 +152,14 @@ class PanelPainter:
         item = ImageItem(axisOrder="row-major")
         lut = table_with(kind, QColor(self._theme.line))
         item.setImage(places(found.values, span), autoLevels=False, levels=(0, SHADES), lut=lut)
-        rows, columns = found.values.shape
-        item.setRect(QRectF(-0.5, -0.5, columns, rows))
+        (rows, columns), (top, left) = found.values.shape, found.first
+        item.setRect(QRectF(left - 0.5, top - 0.5, columns, rows))
         self._add(item)
+        for number, name in enumerate(found.names):
+            count = int((found.values == number).sum())
+            if count:
+                shade = shades(kind)[places(np.array([float(number)]), span)[0]]
+                self._name(QColor(*shade.tolist()).name(), f"{name}: {count:,}")
 
     def _add(self, item: QGraphicsItem) -> None:
         self._plot.addItem(item, ignoreBounds=True)

@@ -83,7 +83,10 @@ class Marks(Points):
         pen = _cosmetic(self.colour, self._size)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
-        painter.drawPoints(self.points)
+        # Along axes of unlike scales Qt would draw bars: a point has no width, but its round ends have directions.
+        places = painter.worldTransform().map(self.points)
+        painter.setWorldTransform(QTransform())
+        painter.drawPoints(places)
 
 
 def _cosmetic(colour: QColor, width: float) -> QPen:

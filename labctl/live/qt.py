@@ -68,6 +68,8 @@ def require_display() -> None:
     """
     if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal"):
         return
+    if _has_display():
+        return
     instead = "--screenshot FILE makes a picture without one"
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
         raise InputError(f"there is no display for a window (DISPLAY is not set); {instead}")
@@ -79,6 +81,14 @@ def require_display() -> None:
     if not usable:
         packages = f"on Debian: apt-get install {_WINDOW_LIBRARIES}"
         raise InputError(f"Qt cannot open a window on this display; {packages}; {instead}")
+
+
+def _has_display() -> bool:
+    """Return whether this process shows windows already."""
+    qt = sys.modules.get("PySide6.QtGui")
+    if qt is None or qt.QGuiApplication.instance() is None:
+        return False
+    return qt.QGuiApplication.platformName() not in ("offscreen", "minimal")
 
 
 def application(platform: str | None = None) -> QApplication:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSlider, QWidget
 
 from labctl.live.labels import label, set_text
+from labctl.live.status import duration
 
 if TYPE_CHECKING:
     from labctl.live.follow import Follower
@@ -33,6 +34,7 @@ class Replay(QWidget):
         self.play = QPushButton("play")
         self.play.setCheckable(True)
         self.play.setToolTip("let the run pass again (space)")
+        self.slider.setToolTip("go back over the run (arrows, Page Up, Page Down, Home, End)")
         self._note = label("", "quiet")
         self._note.setMinimumWidth(150)
         row = QHBoxLayout(self)
@@ -82,9 +84,9 @@ class Replay(QWidget):
 
     def _show(self, step: int) -> None:
         last = self.slider.maximum()
-        for table in self._follower.tables.values():
-            table.show_until(None if step >= last else step)
-        set_text(self._note, f"step {step:,} of {last:,}" if step < last else "the whole run")
+        self._follower.look_back(None if step >= last else step)
+        then = duration(self._follower.shown_time)
+        set_text(self._note, f"step {step:,} of {last:,}, at {then}" if step < last else "the whole run")
         self.moved.emit()
 
     def _play(self, on: bool) -> None:

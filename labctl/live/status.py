@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from labctl.escaped import escaped
 from labctl.records import ROW_TYPE, Column
+from labctl.run_reader import step_words
 from labctl.units import format_quantity
 
 if TYPE_CHECKING:
@@ -42,7 +43,17 @@ class Figure:
 
 
 def verdict(follower: Follower) -> Verdict:
-    """Return the state of the run as it is: a run whose process is dead does not run."""
+    """Return the state of the run as it is: a run whose process is dead does not run.
+
+    While somebody looks back, that is said instead: nothing that is shown is the newest.
+    """
+    if follower.looked_back is not None:
+        return Verdict(f"looking back, step {follower.looked_back:,}", "attention")
+    return standing(follower)
+
+
+def standing(follower: Follower) -> Verdict:
+    """Return the state of the run as it is, whatever is looked at."""
     if follower.process_gone:
         return Verdict("process gone", "bad")
     state = follower.state.state
@@ -62,9 +73,16 @@ def verdict(follower: Follower) -> Verdict:
 
 
 def progress(follower: Follower) -> list[Figure]:
-    """Return how far the run is, and how fast."""
+    """Return how far the run is, and how fast; while somebody looks back, how far it was."""
+    if follower.looked_back is not None:
+        return [
+            Figure("step that is looked at", f"{follower.shown_steps:,} of {follower.steps:,}"),
+            Figure("bench time then", f"{duration(follower.shown_time)} of {duration(follower.bench_time)}"),
+        ]
     total = follower.total_steps
-    figures = [Figure("step", f"{follower.steps:,}" + (f" of {total:,}" if total else ""))]
+    figures = [Figure("step", step_words(follower.steps, total))]
+    if follower.state.state == "finished":
+        figures = [Figure("steps", f"{follower.steps:,}")]
     figures.append(Figure("bench time", duration(follower.bench_time)))
     if follower.bench_time > 0 and follower.steps:
         figures.append(Figure("rate on the bench", _rate(follower.steps / follower.bench_time)))
@@ -80,9 +98,24 @@ def progress(follower: Follower) -> list[Figure]:
     return figures
 
 
+def share_done(follower: Follower) -> float | None:
+    """Return the part (0 to 1) of the run that is shown; None where nobody knows how long it will be.
+
+    A finished run is whole, however many steps it was expected to take.
+    """
+    if follower.looked_back is not None or follower.state.state == "finished":
+        total = follower.steps
+    else:
+        total = follower.total_steps
+    if not total:
+        return 1.0 if follower.state.state == "finished" else None
+    share = follower.shown_steps / total
+    return share if share <= 1 else None
+
+
 def last_record(table: Table, first: Sequence[str] = ()) -> list[Figure]:
-    """Return the values of the newest record, the fields named in `first` before the others."""
-    pairs = list(zip(table.columns, table.last, strict=False))
+    """Return the values of the last record that is shown, the fields named in `first` before the others."""
+    pairs = list(zip(table.columns, table.shown, strict=False))
     pairs.sort(key=lambda pair: first.index(pair[0].name) if pair[0].name in first else len(first))
     return [Figure(words(column.name), show_value(value, column)) for column, value in pairs][:_MOST_ROWS]
 

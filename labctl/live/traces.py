@@ -34,6 +34,11 @@ class Panel:
     reference: str = ""
     is_error: bool = False
 
+    @property
+    def is_conductance(self) -> bool:
+        """Whether its fields are conductances of cells, which have a level."""
+        return self.unit == "S" and self.fields[0] == "conductance"
+
 
 def choose_panels(record_types: Mapping[str, Sequence[Column]]) -> tuple[Panel, ...]:
     """Return the plots of a run, from top to bottom.

@@ -6,34 +6,43 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeySequence, QPalette, QShortcut
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from labctl.live.at_hand import AtHand
 from labctl.live.controls import Controls
 from labctl.live.ending import Ending
 from labctl.live.header import Header
+from labctl.live.keys import KeysCard
 from labctl.live.labels import style_sheet
+from labctl.live.notice import Notice
 from labctl.live.pages import Pages
 from labctl.live.replay import Replay
-from labctl.live.status import one_line, verdict
+from labctl.live.saving import Saver
+from labctl.live.status import one_line, standing
 from labctl.live.theme import DARK, LIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from PySide6.QtGui import QCloseEvent
+    from PySide6.QtGui import QCloseEvent, QContextMenuEvent, QResizeEvent
 
     from labctl.live.body import Body
     from labctl.live.follow import Follower
     from labctl.live.theme import Theme
 
-FRAME = 33
-"""Time in ms between two looks at a run that goes on: about 30 a second."""
-_WORDS = 3
-"""Only every so many looks words and figures are brought up to date: about ten times a second."""
+FRAME = 60
+"""Time in ms between two looks at a run that goes on: a record is seen within 100 ms, and the run is left alone."""
+_WORDS = 4
+"""Only every so many looks words and figures are brought up to date: about four times a second."""
 ENDS = ("finished", "stopped", "failed")
 """States from which a run goes on only if somebody resumes it."""
+_LOW = 660
+"""Height in pixels below which head and foot take no more room than they must."""
+_LEAST = 640, 420
+"""The smallest window, in pixels."""
+_WIDE_MARGINS, _NARROW_MARGINS = (20, 16, 20, 16), (12, 8, 12, 8)
 REST = 1000
 """Time in ms between two looks at a run that has ended; it may yet be resumed."""
 
@@ -51,7 +60,7 @@ class LiveWindow(QWidget):
         self._looks, self._stale = 0, False
         self.header, self.pages, self.ending = Header(follower), Pages(follower), Ending(follower)
         column = QVBoxLayout(self)
-        column.setContentsMargins(20, 16, 20, 16)
+        column.setContentsMargins(*_WIDE_MARGINS)
         column.setSpacing(12)
         self.controls, self.replay = Controls(follower), Replay(follower)
         self.pages.setCornerWidget(self.controls)
@@ -61,16 +70,30 @@ class LiveWindow(QWidget):
         column.addWidget(self.replay)
         column.addWidget(self.ending)
         self._column = column
+        # What is shown gives way to the window's size, and not the other way round: a summary folds, a row is left out.
+        column.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self.setMinimumSize(*_LEAST)
         self.timer = QTimer(self)
         self.timer.timeout.connect(self.refresh)
-        for key in (QKeySequence.StandardKey.Close, QKeySequence.StandardKey.Quit):
-            QShortcut(key, self).activated.connect(self.close)
+        for keys in ("Ctrl+W", "Ctrl+Q"):
+            QShortcut(QKeySequence(keys), self).activated.connect(self.close)
         QShortcut(QKeySequence("Ctrl+C"), self).activated.connect(self._copy_picture)
         QShortcut(QKeySequence("Ctrl+Shift+C"), self).activated.connect(self._copy_csv)
         QShortcut(QKeySequence("T"), self).activated.connect(self.turn_theme)
+        self.notice, self.keys = Notice(self), KeysCard(self)
+        self.saver = Saver(self, self.notice.say)
+        self.at_hand = AtHand(self, self.saver, self.notice.say)
+        QShortcut(QKeySequence("Ctrl+S"), self).activated.connect(self._save)
+        for keys in ("F1", "?"):
+            QShortcut(QKeySequence(keys), self).activated.connect(self.keys.turn)
         self._system: Theme = _system_theme()
         self._theme = self._system
         self._apply_theme()
+
+    @property
+    def theme(self) -> Theme:
+        """The colours that are shown."""
+        return self._theme
 
     @property
     def body(self) -> Body:
@@ -89,12 +112,17 @@ class LiveWindow(QWidget):
 
     def has_ended(self) -> bool:
         """Return whether the run goes on only if somebody resumes it."""
-        return verdict(self._follower).tone in ("good", "bad") or self._follower.state.state in ENDS
+        return standing(self._follower).tone in ("good", "bad") or self._follower.state.state in ENDS
 
     def start(self) -> None:
         """Follow the run until the window is closed."""
         self.timer.start(FRAME)
         self.refresh()
+
+    def begin_at(self, page: str) -> None:
+        """Turn to a page, where this run has it; called after `start`, which reads which pages there are."""
+        if page in self.pages.pages:
+            self.pages.show_page(page)
 
     def refresh(self) -> None:
         """Look at the run once, and show what has changed."""
@@ -109,7 +137,7 @@ class LiveWindow(QWidget):
         self._stale = self._stale or changed
         if not changed or self._looks % _WORDS == 1:
             self._refresh_words()
-        going = follower.problem or verdict(follower).tone in ("waiting", "running")
+        going = follower.is_behind or follower.problem or standing(follower).tone in ("waiting", "running")
         pause = FRAME if going else REST
         if self.timer.interval() != pause:
             self.timer.setInterval(pause)
@@ -138,7 +166,21 @@ class LiveWindow(QWidget):
         self.replay.stop()
         self.pages.close_sources()
         self._follower.close()
+        self.at_hand.release()
         super().closeEvent(event)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        low = event.size().height() < _LOW
+        self.header.be_low(low)
+        self.ending.be_low(low)
+        self._column.setContentsMargins(*(_NARROW_MARGINS if low else _WIDE_MARGINS))
+        self._column.setSpacing(6 if low else 12)
+
+    @override
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        event.setAccepted(self.at_hand.asked_at(event))
 
     def _refresh_words(self) -> None:
         if self._stale:
@@ -153,13 +195,21 @@ class LiveWindow(QWidget):
 
     def _copy_picture(self) -> None:
         self.pages.copy_picture()
+        self.notice.say(f"copied: picture of the page {self.pages.shown}")
 
     def _copy_csv(self) -> None:
         self.pages.copy_csv()
+        self.notice.say(f"copied: numbers of the page {self.pages.shown}")
+
+    def _save(self) -> None:
+        name = f"{self.folder.name} {self.pages.shown}"
+        self.saver.save(self.pages.currentWidget(), name, self.pages.pages[self.pages.shown].csv)
 
     def _look_back(self) -> None:
         self.pages.redraw()
         self.pages.refresh()
+        self.header.refresh()
+        self.ending.refresh()
 
     def _replace_pages(self) -> None:
         pages = Pages(self._follower, self.pages.shown)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib import import_module
@@ -10,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.backend import WallClock
 from labctl.console import print_json, print_lines, table
-from labctl.errors import InputError, OutputError
+from labctl.errors import InputError, InterruptedRunError
 from labctl.report.comparison import short_name
 from labctl.report.facts import read_facts
 from labctl.report.page import Picture, comparison_page, page_of
 from labctl.report.palette import DARK, LIGHT
-from labctl.report.tables import tables_of
+from labctl.report.tables import place_and_time, tables_of
+from labctl.report.whole_files import own_folder, whole_files
 from labctl.report.wording import mapping, moment
 from labctl.run_reader import find_run
+from labctl.stop_requests import StopRequests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,33 +37,37 @@ FOLDER, PAGE = "report", "report.html"
 
 
 def write_report(data: Path, names: Sequence[str], out: Path | None, json: bool) -> None:
-    """Write the page and the figures of a run, or of several side by side; print where they are.
+    """Make a report and print where it is, or one JSON object in place of the paths; see `make_report`."""
+    folders = _folders(data, names)
+    page, *figures = make_report(folders, out)
+    if json:
+        print_json({"runs": [str(folder) for folder in folders], "page": page, "figures": figures})
+    else:
+        print_lines([page, *figures])
+
+
+def make_report(folders: Sequence[Path], out: Path | None) -> list[str]:
+    """Write the page and the figures of a run, or of several side by side; return where they are, the page first.
 
     Args:
-        data: where runs are kept.
-        names: of the runs; none: the newest.
+        folders: of the runs.
         out: folder for the files; None: one in the folder of the (first) run.
-        json: print one JSON object in place of the path.
 
     Raises:
-        InputError: if there is no matplotlib, no such run, or `out` is no folder.
+        InputError: if there is no matplotlib, or `out` is no folder.
         StoreError: if a run cannot be read.
         OutputError: if the files cannot be written.
+        InterruptedRunError: if a signal ended it.
     """
-    folders = _folders(data, names)
     _require_matplotlib()
-    runs = [read_facts(folder, with_figure=True) for folder in folders]
-    place = _place(runs, out)
-    runs, pictures, files = _draw(runs)
-    clock = WallClock()
-    made = f"made {moment(clock.utc().isoformat())} by labctl {version('labctl')}"
-    page = page_of(runs[0], pictures[0], made) if len(runs) == 1 else comparison_page(runs, pictures, made)
-    _write(place, {PAGE: page.encode("utf-8", "backslashreplace"), **files})
-    written, figures = str(place / PAGE), [str(place / name) for name in files]
-    if json:
-        print_json({"runs": [str(facts.folder) for facts in runs], "page": written, "figures": figures})
-    else:
-        print_lines([written, *figures])
+    try:
+        runs = [read_facts(folder, with_figure=True) for folder in folders]
+        place = _place(runs, out)
+        files = _made(runs)
+        _write(place, files)
+    except InterruptedRunError as stopped:
+        raise InterruptedRunError(stopped.signal_number, "stopped; no file was written") from None
+    return [str(place / name) for name in files]
 
 
 def show_run(data: Path, name: str | None, json: bool) -> None:
@@ -73,9 +82,15 @@ def show_run(data: Path, name: str | None, json: bool) -> None:
         print_json(_facts_json(facts))
         return
     title = "" if facts.experiment is None else f": {facts.experiment.protocol.title}"
-    lines = [f"{facts.run}", f"{facts.protocol}{title}", *(f"note: {remark}" for remark in facts.remarks)]
+    lines = [
+        facts.run,
+        f"{facts.protocol}{title}",
+        place_and_time(facts),
+        *(f"note: {remark}" for remark in facts.remarks),
+    ]
+    lines = _folded(lines, "  ")
     for part in tables_of(facts):
-        lines += ["", part.title, *(f"  {line}".rstrip() for line in table(_text_rows(part)))]
+        lines += ["", part.title, *_shown(_text_rows(part))]
     print_lines(lines)
 
 
@@ -98,13 +113,23 @@ def _require_matplotlib() -> None:
 def _place(runs: Sequence[RunFacts], out: Path | None) -> Path:
     """Return the folder of the files: a comparison does not take the place of the report of its first run."""
     first, *others = runs
-    place = first.folder / FOLDER if out is None else out.absolute()
-    if out is None and others:
-        place = place / "_".join(["with", *(_plain(short_name(facts, runs)) for facts in others)])
+    if out is None:
+        beside = ["_".join(["with", *(_plain(short_name(facts, runs)) for facts in others)])] if others else []
+        place = own_folder(first.folder, FOLDER, *beside)
+    else:
+        place = out.absolute()
     with suppress(OSError):
         if place.exists() and not place.is_dir():
-            raise InputError(f"--out {place}: this is no folder")
+            raise InputError(f"{place} is no folder; choose another with --out")
     return place
+
+
+def _made(runs: Sequence[RunFacts]) -> dict[str, bytes]:
+    """Return the files by name, the page first."""
+    runs, pictures, figures = _draw(runs)
+    made = f"made {moment(WallClock().utc().isoformat())} by labctl {version('labctl')}"
+    page = page_of(runs[0], pictures[0], made) if len(runs) == 1 else comparison_page(runs, pictures, made)
+    return {PAGE: page.encode("utf-8", "backslashreplace"), **figures}
 
 
 def _draw(runs: Sequence[RunFacts]) -> tuple[list[RunFacts], list[Picture | None], dict[str, bytes]]:
@@ -139,15 +164,12 @@ def _plain(name: str) -> str:
 
 
 def _write(place: Path, files: dict[str, bytes]) -> None:
-    """Write files, each whole or not at all."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            part = place / f"{name}.part"
-            part.write_bytes(content)
-            part.replace(place / name)
-    except OSError as error:
-        raise OutputError(f"cannot write {place}: {error.strerror or error}; choose another with --out") from None
+    """Write files, all of them or none."""
+    with StopRequests() as stop:
+        stop.shield()
+        with whole_files([place / name for name in files]) as parts:
+            for part, content in zip(parts, files.values(), strict=True):
+                part.write_bytes(content)
 
 
 def _text_rows(part: Table) -> list[tuple[str, ...]]:
@@ -155,6 +177,26 @@ def _text_rows(part: Table) -> list[tuple[str, ...]]:
     if part.title != "Parameters":
         return [part.head, *part.rows] if part.head else list(part.rows)
     return [row[:3] for row in part.rows]
+
+
+def _shown(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table; in a terminal, what has no room in one goes on below its column."""
+    starts = 2 + sum(max(len(row[k]) for row in rows) + 2 for k in range(len(rows[0]) - 1))
+    return _folded([f"  {line}".rstrip() for line in table(rows)], " " * starts)
+
+
+def _folded(lines: Sequence[str], below: str) -> list[str]:
+    """Return lines that have room in the terminal, with `below` before what goes on; into a pipe they stay whole."""
+    width = _terminal_width()
+    if width is None:
+        return list(lines)
+    below = below if len(below) <= width // 2 else "    "
+    return [part for line in lines for part in textwrap.wrap(line, max(width, 20), subsequent_indent=below) or [""]]
+
+
+def _terminal_width() -> int | None:
+    """Return how many characters a line of the terminal has; None where stdout is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _facts_json(facts: RunFacts) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl.report.tables import (
@@ -32,17 +33,43 @@ _GROUPS: tuple[tuple[str, Callable[[RunFacts], Mapping[str, str]]], ...] = (
 """What may differ, and what stands before its names."""
 
 
-def compared(runs: Sequence[RunFacts]) -> list[Table]:
-    """Return what is to be said of several runs side by side."""
-    names = tuple(short_name(facts, runs) for facts in runs)
-    different, same = _split(runs)
-    tables = [
-        Table("Summaries", ("figure", "should be", *names), tuple(_summaries(runs))),
-        Table("What differs", ("", *names), tuple(different), "" if different else "nothing that was asked for"),
-        Table("Course", ("", *names), tuple(_columns([course_values(facts) for facts in runs]))),
-        Table("The same in all", (), tuple(same)),
-    ]
-    return [table for table in tables if table.rows or table.remark]
+def are_alike(runs: Sequence[RunFacts]) -> bool:
+    """Return whether runs are of one protocol, so that all of their figures belong beside each other."""
+    return len({facts.protocol for facts in runs}) == 1
+
+
+def summaries(runs: Sequence[RunFacts]) -> Table:
+    """Return what runs of one protocol came to, a column a run."""
+    return Table("Summaries", ("figure", "should be", *_heads(runs)), tuple(_summaries(runs)))
+
+
+def own_summary(facts: RunFacts, runs: Sequence[RunFacts]) -> Table:
+    """Return what one run came to, each figure with what was asked of it, among runs of different protocols."""
+    rows = tuple((spaced(each.name), _judged(each)) for each in facts.findings)
+    return Table(_head(facts, runs), (), rows, "" if rows else "no summary")
+
+
+def differences(runs: Sequence[RunFacts]) -> Table:
+    """Return what differs between runs; of different protocols, what at least two of them have."""
+    rows = tuple(_split(runs).different)
+    return Table("What differs", ("", *_heads(runs)), rows, "" if rows else "nothing that was asked for")
+
+
+def own_values(facts: RunFacts, runs: Sequence[RunFacts]) -> Table:
+    """Return what one run alone has, of runs of different protocols."""
+    place = list(runs).index(facts)
+    rows = ((name, values[place]) for name, *values in _split(runs).alone if values[place] != _NOTHING)
+    return Table(_head(facts, runs), (), tuple(rows))
+
+
+def courses(runs: Sequence[RunFacts]) -> Table:
+    """Return how far runs came and what they cost, a column a run."""
+    return Table("Course", ("", *_heads(runs)), tuple(_columns([course_values(facts) for facts in runs])))
+
+
+def sameness(runs: Sequence[RunFacts]) -> Table:
+    """Return what is the same in all runs."""
+    return Table("The same in all", (), tuple(_split(runs).same))
 
 
 def short_name(facts: RunFacts, runs: Sequence[RunFacts]) -> str:
@@ -52,17 +79,40 @@ def short_name(facts: RunFacts, runs: Sequence[RunFacts]) -> str:
     return end if ends.count(end) == 1 else facts.run
 
 
-def _split(runs: Sequence[RunFacts]) -> tuple[list[tuple[str, ...]], list[tuple[str, str]]]:
-    """Return what differs, and what is the same."""
-    different: list[tuple[str, ...]] = []
-    same: list[tuple[str, str]] = []
+def _heads(runs: Sequence[RunFacts]) -> tuple[str, ...]:
+    return tuple(_head(facts, runs) for facts in runs)
+
+
+def _head(facts: RunFacts, runs: Sequence[RunFacts]) -> str:
+    """Return what stands above a run's column: its protocol, where that differs, and what else tells it from others."""
+    protocols = [each.protocol for each in runs]
+    if protocols.count(facts.protocol) == 1:
+        return facts.protocol
+    name = short_name(facts, runs)
+    return name if are_alike(runs) else f"{facts.protocol} {name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Rows of a name and of values: those that differ, those that one run alone has, and what is the same in all."""
+
+    different: list[tuple[str, ...]]
+    alone: list[tuple[str, ...]]
+    same: list[tuple[str, str]]
+
+
+def _split(runs: Sequence[RunFacts]) -> _Split:
+    found = _Split([], [], [])
     for before, values_of in _GROUPS:
         for name, *values in _columns([values_of(facts) for facts in runs]):
-            if len(set(values)) > 1:
-                different.append((f"{before}{name}", *values))
-            elif values[0] != _NOTHING:
-                same.append((f"{before}{name}", values[0]))
-    return different, same
+            row = (f"{before}{name}", *values)
+            if len(set(values)) == 1:
+                found.same.append((row[0], values[0]))
+            elif are_alike(runs) or len(values) - values.count(_NOTHING) > 1:
+                found.different.append(row)
+            else:
+                found.alone.append(row)
+    return found
 
 
 def _columns(values: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:
@@ -80,6 +130,11 @@ def _summaries(runs: Sequence[RunFacts]) -> list[tuple[str, ...]]:
 
 def _demand(name: str, found: Sequence[Mapping[str, Finding]]) -> str:
     return ", or ".join(dict.fromkeys(each[name].demand for each in found if name in each and each[name].demand))
+
+
+def _judged(finding: Finding) -> str:
+    value = worded(finding.value, finding.unit)
+    return f"{value} ({finding.demand}: {verdict_of(finding.is_met)})" if finding.is_asked else value
 
 
 def _cell(finding: Finding | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from labctl import plugins
-from labctl.errors import LabctlError, StoreError
+from labctl.errors import InterruptedRunError, LabctlError, StoreError
 from labctl.protocol import read_parameters
 from labctl.report.findings import findings_from
 from labctl.report.wording import mapping
@@ -71,6 +71,8 @@ class Experiment:
                 remarks.append("the run has not summed itself up; the summary is of the records that are there")
             make = self.protocol.figure
             figure = make(records, self.parameters) if with_figure and make is not None else None
+        except InterruptedRunError:
+            raise
         except Exception as error:  # noqa: BLE001 (a plug-in may raise anything; the rest of the report stands)
             return Look(remarks=(*remarks, f"{self.protocol.name} failed at these records: {_said(error)}"))
         return Look(findings, figure, tuple(remarks))
@@ -84,6 +86,8 @@ def find_experiment(manifest: Mapping[str, Any]) -> Experiment | str:
         protocol = cast("Protocol[Parameters, Any]", plugins.load(plugins.PROTOCOLS, name))
         settings = {key: str(value) for key, value in mapping(asked.get("settings")).items()}
         parameters = read_parameters(protocol.parameters, settings)
+    except InterruptedRunError:
+        raise
     except LabctlError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 (a plug-in that cannot be imported may raise anything)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl.escaped import escaped
-from labctl.report.comparison import compared
+from labctl.report.comparison import are_alike, courses, differences, own_summary, own_values, sameness, summaries
 from labctl.report.style import style_sheet
-from labctl.report.tables import MET, NOT_MET, tables_of
+from labctl.report.tables import MET, NOT_MET, place_and_time, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.report.facts import RunFacts
     from labctl.report.tables import Table
 
+_NAME = re.compile(r"`([^`]+)`")
 _NOTHING_LOADED = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The page's own order to the browser (content security policy): it runs and loads nothing."""
 _PAGE = """<!doctype html>
@@ -66,16 +68,23 @@ def page_of(facts: RunFacts, picture: Picture | None, made: str) -> str:
 
 def comparison_page(runs: Sequence[RunFacts], pictures: Sequence[Picture | None], made: str) -> str:
     """Return the page of several runs side by side; `pictures` has one of each, or None."""
-    tables = compared(runs)
     body = ["<header><h1>", _text(f"{len(runs)} runs side by side"), "</h1></header>"]
     body.append(_side(runs, [_header(facts, "h2") for facts in runs]))
-    body += [_section(table.title, _table(table)) for table in tables[:2]]
+    if are_alike(runs):
+        body.append(_beside(summaries(runs)))
+    else:
+        body.append(_section("Summaries", _side(runs, [_titled(own_summary(facts, runs)) for facts in runs])))
+    body.append(_beside(differences(runs)))
     figures = [
         f"<p><b>{_text(facts.run)}</b></p>{'<p>no figure</p>' if picture is None else _image(facts, picture)}"
         for facts, picture in zip(runs, pictures, strict=True)
     ]
     body.append(_section("Figures", _side(runs, figures)))
-    body += [_section(table.title, _table(table)) for table in tables[2:]]
+    if not are_alike(runs):
+        own = [own_values(facts, runs) for facts in runs]
+        body.append(_section("What one run alone has", _side(runs, [_titled(table) for table in own])))
+    body.append(_beside(courses(runs)))
+    body.append(_section(sameness(runs).title, _table(sameness(runs))))
     for facts in runs:
         logs = [table for table in tables_of(facts) if table.title in ("Instruments", "Run log")]
         body += [_section(f"{table.title}: {facts.run}", _table(table)) for table in logs]
@@ -106,7 +115,7 @@ def _header(facts: RunFacts, heading: str = "h1") -> str:
     note = str(facts.manifest.get("note") or "")
     lines += [f"<p>{_text(note)}</p>"] if note else []
     lines += [f'<p class="attention">{_text(remark)}</p>' for remark in facts.remarks]
-    lines.append(f'<p class="quiet">{_text(facts.run)}</p>')
+    lines.append(f'<p class="quiet">{_text(place_and_time(facts))}<br>{_text(facts.run)}</p>')
     return f"<header>{''.join(lines)}</header>"
 
 
@@ -121,26 +130,39 @@ def _side(runs: Sequence[RunFacts], parts: Sequence[str]) -> str:
     return f'<div class="side" style="--runs: {len(runs)}">{cells}</div>'
 
 
+def _beside(table: Table) -> str:
+    """Return a table of runs side by side: columns are of one width, and what is long is broken."""
+    return _section(table.title, _table(table, "even"))
+
+
+def _titled(table: Table) -> str:
+    return f"<p><b>{_text(table.title)}</b></p>{_table(table, 'even') or '<p>nothing</p>'}"
+
+
 def _section(title: str, body: str) -> str:
     return f"<section><h2>{_text(title)}</h2>{body}</section>"
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, kind: str = "") -> str:
     remark = f"<p>{_text(table.remark)}</p>" if table.remark else ""
     head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in table.head)
     above = f"<thead><tr>{head}</tr></thead>" if head and table.rows else ""
     rows = "".join(
-        f'<tr><th scope="row">{_text(first)}</th>{"".join(_cell(cell) for cell in rest)}</tr>'
+        f'<tr><th scope="row">{_text(first)}</th>{"".join(_cell(cell, table.title) for cell in rest)}</tr>'
         for first, *rest in table.rows
     )
-    return f"{remark}<table>{above}<tbody>{rows}</tbody></table>" if rows else remark
+    opened = f'<table class="{kind}">' if kind else "<table>"
+    return f"{remark}{opened}{above}<tbody>{rows}</tbody></table>" if rows else remark
 
 
-def _cell(text: str) -> str:
+def _cell(text: str, title: str) -> str:
     verdict = {MET: "good", NOT_MET: "bad"}.get(text)
-    if text.endswith(f"({NOT_MET})"):
+    if text.endswith(f"{NOT_MET})"):
         verdict = "bad"
-    return f"<td{f' class={chr(34)}{verdict}{chr(34)}' if verdict else ''}>{_text(text)}</td>"
+    words = _text(text)
+    if title == "Parameters":  # what one does is written with names between backticks
+        words = _NAME.sub(r"<code>\1</code>", words)
+    return f"<td{f' class={chr(34)}{verdict}{chr(34)}' if verdict else ''}>{words}</td>"
 
 
 def _image(facts: RunFacts, picture: Picture) -> str:

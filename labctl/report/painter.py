@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from labctl.escaped import escaped
 from labctl.figure import Band, Bars, Curve, Map
 from labctl.report.palette import COLOURS, DASHES, DIVERGING, MARKERS
-from labctl.report.scales import value_scale
+from labctl.report.scales import has_values, is_square, is_whole, value_scale
 from labctl.report.thinning import dots, line_points, lonely
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ _TICKS = 6
 _FEW_ERRORS = 100
 """Points with an error bar each; a line of more has a band."""
 _LONGEST_LABEL = 60
+_NARROW = 0.5
+"""Decades of a logarithmic axis up to which it has the ticks of a linear one: hardly any other would lie on it."""
 
 
 class Painter:
@@ -69,6 +71,9 @@ class Painter:
                     self._map(mark, [panel, *like])
         has_map = any(isinstance(mark, Map) for mark in panel.marks)
         self._finish(panel, has_map)
+        if not has_values(panel.marks):
+            self._axes.text(0.5, 0.5, "nothing to show", color=self._palette.quiet, ha="center", va="center",
+                            transform=self._axes.transAxes)  # fmt: skip
 
     def _finish(self, panel: Panel, has_map: bool) -> None:
         axes, x, y = self._axes, self._x, self._y
@@ -76,7 +81,9 @@ class Painter:
         axes.set_ylabel(escaped(y.label))
         if has_map:
             axes.grid(visible=False)
-            axes.set_facecolor(self._palette.quiet)  # of cells without a value
+            # Of cells without a value; in a picture any grey may occur.
+            is_picture = any(isinstance(mark, Map) and mark.picture for mark in panel.marks)
+            axes.set_facecolor(self._palette.curves[-1] if is_picture else self._palette.quiet)
             axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(7, integer=True))
             return
@@ -84,10 +91,13 @@ class Painter:
             axes.set_xscale("log")
             _log_ticks(axes, x, "x")
         else:
-            axes.xaxis.set_major_locator(MaxNLocator(_TICKS, steps=[1, 2, 5, 10]))
+            whole = is_whole(panel.marks, "x") and x.factor == 1
+            axes.xaxis.set_major_locator(MaxNLocator(_TICKS, steps=[1, 2, 5, 10], integer=whole))
         if y.log:
             axes.set_yscale("log")
             _log_ticks(axes, y, "y")
+        elif is_whole(panel.marks, "y") and y.factor == 1:
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(x.low, x.high)
         axes.set_ylim(y.low, y.high)
         if panel.x.names:
@@ -187,16 +197,16 @@ class Painter:
 
     def _map(self, drawn: Map, panels: Sequence[Panel]) -> None:
         scale = value_scale(panels, drawn)
-        rows, columns = drawn.values.shape
+        (rows, columns), (top, left) = drawn.values.shape, drawn.first
         kinds = len(drawn.names)
         image = self._axes.imshow(
             np.ma.masked_invalid(drawn.values * scale.factor),
-            cmap=_kinds(kinds) if kinds else DIVERGING if drawn.diverging else COLOURS,
-            vmin=-0.5 if kinds else scale.low,
-            vmax=kinds - 0.5 if kinds else scale.high,
-            extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
+            cmap=_kinds(kinds) if kinds else "gray" if drawn.picture else DIVERGING if drawn.diverging else COLOURS,
+            vmin=-0.5 if kinds else 0.0 if drawn.picture else scale.low,
+            vmax=kinds - 0.5 if kinds else 1.0 if drawn.picture else scale.high,
+            extent=(left - 0.5, left + columns - 0.5, top + rows - 0.5, top - 0.5),
             interpolation="nearest",
-            aspect="equal" if 0.25 <= rows / columns <= 4 else "auto",
+            aspect="equal" if is_square([drawn]) else "auto",
         )
         bar = self._axes.figure.colorbar(image, ax=self._axes, shrink=min(1.0, max(0.4, 1.2 * rows / columns)))
         bar.set_label(escaped(scale.label))
@@ -219,6 +229,11 @@ def _log_ticks(axes: Axes, scale: Scale, side: str) -> None:
     """Label decades, and where there are hardly any, what lies between them."""
     axis = axes.xaxis if side == "x" else axes.yaxis
     decades = np.log10(scale.high / scale.low)
+    if decades < _NARROW:
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: scale.tick(value)))
+        axis.set_minor_formatter(NullFormatter())
+        return
     between = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
     axis.set_major_locator(LogLocator(subs=between, numticks=7))
     axis.set_major_formatter(FuncFormatter(lambda value, _: scale.tick(value)))

@@ -23,6 +23,8 @@ _PREFIXABLE = re.compile(r"(V|A|S|ohm|s|Hz|K|J|W)(/.*)?")
 """A prefix before a square, or before degC, would mean something else."""
 _PLAIN_FROM, _PLAIN_TO = 1e-3, 1e6
 """Numbers that are read at a glance without a power of ten."""
+_SLENDER = 4
+"""How often as long as wide a map is at most whose cells are drawn as squares."""
 _MARGIN = 0.04
 """Share of an axis that is left empty at either end."""
 _FOOT = 2.0
@@ -124,6 +126,26 @@ def extent(marks: Iterable[Curve | Band | Bars | Map], side: Side, log: bool) ->
     return (1.0, 10.0) if log else (0.0, 1.0)
 
 
+def has_values(marks: Iterable[Curve | Band | Bars | Map]) -> bool:
+    """Return whether there is anything to draw: one number, or one thing that was counted."""
+    return any(np.isfinite(_values(mark)).any() for mark in marks)
+
+
+def is_whole(marks: Iterable[Curve | Band | Bars | Map], side: Side) -> bool:
+    """Return whether all that lies along an axis are whole numbers, so that only these belong at its ticks."""
+    for mark in marks:
+        if isinstance(mark, Map):
+            continue
+        for values in _along(mark, side):
+            shown = values[np.isfinite(values)]
+            # A histogram's bars end halfway between what they count.
+            if isinstance(mark, Bars) and side == "x":
+                shown = shown + 0.5
+            if (shown != np.round(shown)).any():
+                return False
+    return True
+
+
 def value_scale(panels: Iterable[Panel], first: Map) -> Scale:
     """Return the scale of the colours of maps; the label is of the `first`."""
     maps = [mark for panel in panels for mark in panel.marks if isinstance(mark, Map)] or [first]
@@ -164,6 +186,25 @@ def check_mark(mark: Curve | Band | Bars | Map) -> None:
         raise ValueError(f"{type(mark).__name__} {mark.label!r} has parts of shapes {shapes}, which make no picture")
 
 
+def is_square(marks: Iterable[Curve | Band | Bars | Map]) -> bool:
+    """Return whether a row is to be as wide as a column: so that an array, or a picture, looks like one."""
+    shapes = [mark.values.shape for mark in marks if isinstance(mark, Map)]
+    return bool(shapes) and all(1 / _SLENDER <= rows / columns <= _SLENDER for rows, columns in shapes)
+
+
+def _values(mark: Curve | Band | Bars | Map) -> NDArray[np.float64]:
+    """Return what a mark is there to show."""
+    match mark:
+        case Curve():
+            return mark.y
+        case Band():
+            return mark.high
+        case Bars():
+            return mark.counts[mark.counts > 0]
+        case Map():
+            return mark.values
+
+
 def _along(mark: Curve | Band | Bars | Map, side: Side) -> Iterator[NDArray[np.float64]]:
     """Yield what of a mark lies along an axis."""
     match mark:
@@ -177,8 +218,9 @@ def _along(mark: Curve | Band | Bars | Map, side: Side) -> Iterator[NDArray[np.f
         case Bars():
             yield mark.edges if side == "x" else np.append(mark.counts, 0.0)
         case Map():
-            cells = mark.values.shape[1 if side == "x" else 0]
-            yield np.array([-0.5, cells - 0.5])
+            place = 1 if side == "x" else 0
+            first = mark.first[place]
+            yield np.array([first - 0.5, first + mark.values.shape[place] - 0.5])
 
 
 def _of_thousand(value: float) -> int:

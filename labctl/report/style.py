@@ -16,6 +16,7 @@ body { margin: 0; background: var(--ground); color: var(--ink);
 main { max-width: 78rem; margin: 0 auto; padding: 1.5rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 0 0 .6rem; }
+code { font-size: .92em; }
 p { margin: .3rem 0; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); }
 .state { display: inline-block; padding: .1rem .7rem; border-radius: 1rem; border: 1.5px solid; font-weight: 600; }
@@ -28,6 +29,8 @@ th, td { text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0; b
 td:last-child { overflow-wrap: anywhere; }
 th { font-weight: 600; } thead th { color: var(--quiet); } tr:last-child > * { border-bottom: none; }
 tbody th { white-space: nowrap; font-weight: 500; }
+.even { table-layout: fixed; }
+.even th, .even td { overflow-wrap: anywhere; white-space: normal; }
 figure { margin: 0; } figure img { max-width: 100%; height: auto; display: block; }
 .side { display: grid; gap: 1rem; grid-template-columns: repeat(var(--runs), minmax(18rem, 1fr)); }
 .dark { display: none !important; }
@@ -44,7 +47,7 @@ _PAPER = """
 html { font-size: 11.5px; } body { background: none; } main { max-width: none; padding: 0; }
 section { border: none; padding: 0; margin: 0 0 1rem; overflow: visible; }
 .side { grid-template-columns: repeat(var(--runs), 1fr); }
-figure, tr, .state { break-inside: avoid; } h2 { break-after: avoid; }
+figure img { max-height: 235mm; width: auto; } figure, tr, .state { break-inside: avoid; } h2 { break-after: avoid; }
 }
 """
 

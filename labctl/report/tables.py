@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from labctl.bench_file import DieTable, EnvelopeTable, TwinTable
 from labctl.protocol import list_parameters
 from labctl.report.wording import duration, mapping, moment, spaced, units_of, worded
+from labctl.units import Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pydantic import BaseModel
 
     from labctl.report.facts import RunFacts
 
@@ -74,10 +77,27 @@ def pairs(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def parameter_values(facts: RunFacts) -> dict[str, str]:
     """Return what was set, by name, with units."""
-    units = {} if facts.experiment is None else units_of(type(facts.experiment.parameters))
+    model = None if facts.experiment is None else type(facts.experiment.parameters)
+    units = {} if model is None else units_of(model)
+    nothing = {} if model is None else _words_for_nothing(model)
     return {
-        name: worded(value, units.get(name, "")) for name, value in mapping(facts.manifest.get("parameters")).items()
+        name: nothing.get(name, "none") if value in (None, "") else worded(value, units.get(name, ""))
+        for name, value in mapping(facts.manifest.get("parameters")).items()
     }
+
+
+def place_and_time(facts: RunFacts) -> str:
+    """Return in a line where a run was, when and by whom."""
+    manifest = facts.manifest
+    backend, bench = mapping(manifest.get("backend")).get("name"), mapping(manifest.get("bench"))
+    die, operator = mapping(bench.get("die")).get("id"), manifest.get("operator")
+    parts = [
+        f"on the {backend} backend" if backend else "",
+        f"die {die}" if die else "",
+        moment(manifest.get("started", "")),
+        f"by {operator}" if operator else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def bench_values(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -120,6 +140,8 @@ def provenance_values(manifest: Mapping[str, Any]) -> dict[str, str]:
 def course_values(facts: RunFacts) -> dict[str, str]:
     """Return how far the run came and what it cost."""
     of = "" if facts.of is None else f" of {facts.of:,}"
+    if facts.state == "finished" and facts.of != facts.steps and of:  # it needed fewer, or more, than it foresaw
+        of = f"; {facts.of:,} were planned"
     return {
         "state": facts.verdict,
         "why it ended": facts.error,
@@ -128,6 +150,16 @@ def course_values(facts: RunFacts) -> dict[str, str]:
         "wall time": duration(facts.cost.wall_time),
         "pulses by the ledger": f"{facts.pulses:,}",
         "began": moment(facts.manifest.get("started", "")),
+    }
+
+
+def _words_for_nothing(model: type[BaseModel]) -> dict[str, str]:
+    """Return how parameters are written that have no value, by name, as "auto"."""
+    return {
+        name: part.nothing
+        for name, field in model.model_fields.items()
+        for part in field.metadata
+        if isinstance(part, Written) and part.nothing
     }
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import ReadScheme
 from labctl.errors import EquipmentError, ParameterError
-from labctl.instruments import ReadScheme
 from labctl.levels import REFERENCE_VOLTAGE
 from protocols.analysis.wire_network import operating_points
 from protocols.analysis.wire_products import read_voltages

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import ReadScheme
 from labctl.errors import ParameterError
-from labctl.instruments import ReadScheme
 from protocols.analysis.array_law import ArrayLaw
 from protocols.analysis.wire_network import operating_points
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from labctl.levels import LEVELS
 from protocols.analysis.shared_slowness import Moves, SharedSlowness
+from protocols.analysis.write_scatter import NOISE_MAX, NOISE_MIN, noise_and_spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,16 +44,10 @@ REMEASURED = 0.1
 """Relative standard deviation of a speed that was taken from one move."""
 LEARNABLE = 16
 """Moves from which scatters are learned."""
-NOISE_MIN, NOISE_MAX = 0.02, 4.0
-"""Bounds of the write noise that is learned (levels for a step of one)."""
 OUTLIER = 4.0
 """Moves that miss by so many standard deviations say nothing of the others' scatter."""
 REPEATED, UNLIKE = 8, 2.5
 """Cells read again from which it is told whether reads repeat; by how much more they must scatter than they should."""
-VARIETY = 0.3
-"""Relative deviation of the distances of moves from which on they tell noise that grows with their root from spread."""
-RISING = 3.0
-"""By how much more than the write noise itself a spread must scatter moves to be told from a rise of that noise."""
 MEDIAN_SQUARE = 0.455
 """Median of the square of a standard normal number."""
 NOISE_PRIOR = 64.0
@@ -64,6 +59,8 @@ END_ZONE = 64.0
 """Levels before an end of the range in which a cell may slow down on its way there, or stand (published: 30 and 50)."""
 EXPECTED = 1.5
 """Factor by which moves may miss what was expected."""
+SIGMA_MAX = float(LEVELS)
+"""Largest standard deviation of a state (levels): wherever a law leads, a cell stands within its range."""
 STATE, UP, DOWN = 0, 1, 2
 """Places in the filter."""
 
@@ -205,7 +202,7 @@ class ArrayFilter:
             new[:, STATE, STATE] += self.write_noise**2 * moved + (MISFIT * moved) ** 2
             # A speed known at one place holds a little less elsewhere, the less the more cells differ.
             new[:, place, place] += self.spread[place] ** 2 * moved / LEVELS
-            mean[on, STATE], covariance[on] = end, new
+            mean[on, STATE], covariance[on] = end, _within_range(new)
         self.mean, self.covariance = mean, covariance
 
     def update(self, which: Mask, reading: Array, variance: Array) -> Mask:
@@ -354,7 +351,7 @@ class ArrayFilter:
             return
         way = moved[kept]
         excess = (miss[kept] ** 2 * way**2 - reads[kept]) / way  # write noise squared + spread squared * way
-        noise, spread = _line(way, excess, self.write_noise**2, self.spread[place])
+        noise, spread = noise_and_spread(way, excess, self.write_noise**2, self.spread[place])
         self._noise_seen += len(way) * np.array([1.0, min(max(noise, NOISE_MIN**2), NOISE_MAX**2)])
         self.write_noise = math.sqrt(self._noise_seen[1] / self._noise_seen[0])
         seen = self._spread_seen[place]
@@ -364,29 +361,14 @@ class ArrayFilter:
         shots.covariance[fresh_cells, place, place] = self.spread[place] ** 2
 
 
-def _line(way: Array, excess: Array, noise: float, spread: float) -> tuple[float, float]:
-    """Return write noise squared, and spread squared, of `excess = noise + spread * way`; the latter 0 if in doubt.
+def _within_range(covariance: Array) -> Array:
+    """Return covariances, shape (n, 3, 3), whose states are no less sure than that cells stand within their range.
 
-    Args:
-        way: distances (levels).
-        excess: squared misses over the distance (levels), each scattering by about root two of what it should be.
-        noise: write noise squared, as far as it is known; where all moves are alike, it tells the two apart.
-        spread: spread, likewise.
+    Where a law says that cells race through a part of it, its doubt would be so large that no reading could be weighed
+    against it: what is left of it then is smaller than the last digit of what is taken away.
     """
-    if np.std(way) < VARIETY * np.mean(way):
-        mean = float(np.mean(excess))
-        return (noise, (mean - noise) / float(np.mean(way))) if mean > (1 + RISING) * noise else (max(mean, 0.0), 0.0)
-    weight = 1 / (noise + spread**2 * way) ** 2
-    total, middle = float(np.sum(weight)), float(np.sum(weight * way) / np.sum(weight))
-    moment = float(np.sum(weight * (way - middle) ** 2))
-    height = float(np.sum(weight * excess)) / total
-    slope = float(np.sum(weight * (way - middle) * excess)) / moment if moment > 0 else 0.0
-    # Noise that rises along the range, as it does in the published film, looks like a small spread.
-    if (
-        slope * float(np.mean(way)) < RISING * max(height - slope * middle, NOISE_MIN**2)
-        or slope**2 * moment < 2 * SIGNIFICANT**2
-    ):
-        return max(float(np.mean(excess)), 0.0), 0.0
-    if height > slope * middle:
-        return height - slope * middle, slope
-    return NOISE_MIN**2, float(np.sum(weight * excess * way) / np.sum(weight * way**2))
+    unsure = covariance[:, STATE, STATE] > SIGMA_MAX**2
+    shrink = SIGMA_MAX / np.sqrt(covariance[unsure, STATE, STATE])
+    covariance[unsure, STATE, :] *= shrink[:, None]
+    covariance[unsure, :, STATE] *= shrink[:, None]
+    return covariance

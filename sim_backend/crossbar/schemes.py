@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import ReadScheme, WriteScheme
 from labctl.errors import ModelError
-from labctl.instruments import ReadScheme, WriteScheme
 from sim_backend.crossbar.network import Network, Sources
 
 if TYPE_CHECKING:

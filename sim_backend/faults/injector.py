@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labctl.board_data import Trip
 from labctl.errors import StoreError
-from labctl.instruments import Trip
 from labctl.units import format_quantity
 from sim_backend.faults.channel import FaultyChannel
 from sim_backend.faults.disk import open_on_full_disk

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from labctl import messages
-from labctl.instruments import Cell, ComplianceAction, ReadScheme, WriteScheme
+from labctl.board_data import Cell, ComplianceAction, ReadScheme, WriteScheme
 from labctl.messages import PayloadError
 from labctl.wire import WHOLE_REQUEST, ErrorCode
 from sim_backend.panels import board_facts as facts

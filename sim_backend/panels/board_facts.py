@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.instruments import Capabilities, Feature
+from labctl.board_data import Capabilities, Feature
 
 if TYPE_CHECKING:
     import numpy as np

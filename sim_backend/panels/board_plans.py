@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl import messages
+from labctl.board_data import BoardState, Feature
 from labctl.feature_messages import pack_temperature
-from labctl.instruments import BoardState, Feature
 from labctl.wire import ErrorCode, Opcode
 from sim_backend.panels import board_calibration as calibration
 from sim_backend.panels import board_checks as checks

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.board_data import ComplianceAction, Trip
 from labctl.feature_messages import pack_tests
-from labctl.instruments import ComplianceAction, Trip
 from labctl.messages import ResultBlock, pack_block, pack_receipt
 from labctl.wire import WHOLE_REQUEST
 from sim_backend.device_models.interface import Train

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from labctl.instruments import BoardState, ComplianceAction, ReadScheme, Trip, WriteScheme
+from labctl.board_data import BoardState, ComplianceAction, ReadScheme, Trip, WriteScheme
 from labctl.wire import ErrorCode
 from sim_backend.panels import board_facts as facts
 from sim_backend.panels.board_breaks import WORLD_ERRORS, BrokenOff
@@ -14,7 +14,7 @@ from sim_backend.panels.board_watchdog import Watchdog
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from labctl.instruments import Cell
+    from labctl.board_data import Cell
     from sim_backend.world import World
 
 

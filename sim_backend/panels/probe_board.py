@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from labctl import messages
-from labctl.instruments import BoardStatus, Feature, Trip
+from labctl.board_data import BoardStatus, Feature, Trip
 from labctl.wire import SESSIONLESS, WHOLE_REQUEST, ErrorCode, Frame, Kind, Opcode, encode_frame
 from sim_backend.panel import Panel
 from sim_backend.panels import board_checks as checks
@@ -30,7 +30,7 @@ from sim_backend.panels.board_states import BoardStates
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from labctl.instruments import Capabilities
+    from labctl.board_data import Capabilities
     from sim_backend.world import World
 
 _U32 = 0xFFFF_FFFF

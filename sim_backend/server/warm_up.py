@@ -12,8 +12,8 @@ import numpy as np
 
 from labctl.backend import BackendOptions
 from labctl.bench_file import DieTable
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.errors import ModelError
-from labctl.instruments import Cell, ReadScheme, WriteScheme
 from sim_backend.backend import TwinBackend
 from sim_backend.device_models.interface import Train
 

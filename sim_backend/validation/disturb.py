@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.instruments import WriteScheme
+from labctl.board_data import WriteScheme
 from labctl.levels import LEVELS
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.interface import Train

@@ -16,7 +16,7 @@ from campaigns.frame import Campaign, HungError, Tally, dice, origin, within
 from campaigns.smu_rig import MODELS, SmuRig, parts
 
 from labctl.errors import LabctlError
-from labctl.instruments import OffMode, Reading, SourceSetup
+from labctl.smu_data import OffMode, Reading, SourceSetup
 
 if TYPE_CHECKING:
     import random

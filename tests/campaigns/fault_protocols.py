@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from labctl.board_data import Cell, Pulse, ReadScheme, WriteScheme
 from labctl.board_features import Coding, ProductSetup
 from labctl.errors import EquipmentError
-from labctl.instruments import Cell, ProbeBoard, Pulse, ReadScheme, SourceMeter, SourceSetup, WriteScheme
+from labctl.instruments import ProbeBoard, SourceMeter
 from labctl.protocol import Outcome, Parameters, Protocol, Start, StepEnd
+from labctl.smu_data import SourceSetup
 from labctl.units import Amperes, Volts
 
 if TYPE_CHECKING:

@@ -20,13 +20,14 @@ from typing_extensions import override
 
 from labctl import engine, plugins, provenance
 from labctl.backend import BackendOptions
+from labctl.board_data import BoardState
 from labctl.engine import Watcher
 from labctl.errors import BugError, InputError, LabctlError
-from labctl.instruments import BoardState
 from labctl.levels import REFERENCE_VOLTAGE
 from labctl.plan import RunRequest
 from labctl.records import values_of
 from labctl.run_reader import RunReader
+from labctl.store import RunWriter
 from labctl.toml_source import TomlSource
 
 if TYPE_CHECKING:
@@ -320,14 +321,14 @@ def _new_folder(data: Path, before: set[Path]) -> Path | None:
 @contextmanager
 def _watched(witness: _Witness) -> Generator[None]:
     """Let the witness see every record that a protocol yields."""
-    add = engine.RunWriter.add
+    add = RunWriter.add
 
     def keep(writer: Any, record: object) -> None:
         witness.pending.append(record)
         add(writer, record)
 
-    engine.RunWriter.add = keep  # type: ignore[method-assign]
+    RunWriter.add = keep  # type: ignore[method-assign]
     try:
         yield
     finally:
-        engine.RunWriter.add = add  # type: ignore[method-assign]
+        RunWriter.add = add  # type: ignore[method-assign]

@@ -22,9 +22,11 @@ from drivers.scpi import ScpiLink
 from drivers.scpi_text import decode_number, parse_block_header, parse_error, parse_identity
 from labctl import feature_messages, messages
 from labctl.bench_file import InstrumentEntry
+from labctl.board_data import Capabilities, Cell, Feature, Pulse
 from labctl.board_features import Coding, Direction, ProductSetup
-from labctl.instruments import Capabilities, Cell, Feature, Pulse, SourceMeter, SourceSetup
+from labctl.instruments import SourceMeter
 from labctl.messages import PayloadError
+from labctl.smu_data import SourceSetup
 from labctl.wire import ENCODED_MAX, FRAME_MAX, Frame, FrameReader, Kind, Opcode, decode_frame, encode_frame
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named

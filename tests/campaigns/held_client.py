@@ -2,7 +2,8 @@
 
 Its protocol keeps the SMU on a cell at a read voltage, its output on, from step to step, and says on stdout what it
 does when, each line with the time of the clock that all processes of this computer share.
-HOW is `hold` (short steps for ever), `long` (steps of many readings), `endless` (a step that never ends), or `raise` (a bug after the third step).
+HOW is `hold` (short steps for ever), `long` (steps of many readings), `endless` (a step that never ends), or `raise` (a
+bug after the third step).
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from labctl import cli, plugins
 from labctl.backend import WallClock
-from labctl.instruments import Cell, ProbeBoard, SourceMeter, SourceSetup
+from labctl.board_data import Cell
+from labctl.instruments import ProbeBoard, SourceMeter
 from labctl.protocol import Outcome, Parameters, Protocol, Start, StepEnd
+from labctl.smu_data import SourceSetup
 from labctl.units import Amperes
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.backend import BackendOptions, WallClock
 from labctl.bench_file import DEFAULT_BENCH, read_bench
-from labctl.instruments import BoardState
+from labctl.board_data import BoardState
 from sim_backend.backend import TwinBackend
 from sim_backend.panels import (
     keithley_2400_output,

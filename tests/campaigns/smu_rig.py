@@ -14,7 +14,8 @@ from drivers.keithley_2600 import Keithley2600, Keithley2600Settings
 from drivers.keysight_b2900 import KeysightB2900, KeysightB2900Settings
 from labctl.backend import Backend, BackendOptions
 from labctl.bench_file import BenchFile, InstrumentEntry
-from labctl.instruments import SourceMeter, WriteScheme
+from labctl.board_data import WriteScheme
+from labctl.instruments import SourceMeter
 from labctl.levels import G_MAX
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named

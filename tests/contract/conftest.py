@@ -1,4 +1,7 @@
-"""The bench that the contract suites ask: the packaged one on the twin, or a real one with `pytest --bench FILE`."""
+"""The bench that the contract suites ask: the packaged one on the twin, or a real one with `pytest --bench FILE`.
+
+With `--backend twin` besides, the panels of that file's drivers: so the author of a driver asks his own.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from drivers.hardware import HardwareBackend
 from labctl.backend import Backend, BackendOptions
 from labctl.bench import Bench
 from labctl.bench_file import DEFAULT_BENCH, BenchFile, load_bench, read_bench
-from labctl.instruments import BoardState, Cell, ProbeBoard, Pulse, ReadScheme, SourceMeter, WriteScheme
+from labctl.board_data import BoardState, Cell, Pulse, ReadScheme, WriteScheme
+from labctl.instruments import ProbeBoard, SourceMeter
 from sim_backend.backend import TwinBackend
 
 SMUS = {"keithley-2450": "2450", "keithley-2400": "2400", "keithley-2600": "26", "keysight-b2900": "B29"}
@@ -50,7 +54,9 @@ def bench_file(request: pytest.FixtureRequest, driver: str | None) -> BenchFile:
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, bench_file: BenchFile) -> Iterator[Bench]:
     """A bench that is identified and brought up; it is brought down and closed afterwards."""
-    backend_class: type[Backend] = HardwareBackend if request.config.getoption("--bench") else TwinBackend
+    config = request.config
+    is_real = config.getoption("--bench") and config.getoption("--backend") == "hardware"
+    backend_class: type[Backend] = HardwareBackend if is_real else TwinBackend
     with (
         closing(backend_class.for_bench(bench_file, BackendOptions(seed=1))) as backend,
         closing(Bench(bench_file, backend)) as bench,

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from labctl.bench import Bench
+from labctl.board_data import BoardState, Cell, ComplianceAction, Feature, Pulse, ReadScheme, WriteScheme
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.errors import EnvelopeError, InputError, RefusedError, TrippedError
-from labctl.instruments import BoardState, Cell, ComplianceAction, Feature, ProbeBoard, Pulse, ReadScheme, WriteScheme
+from labctl.instruments import ProbeBoard
 
 if TYPE_CHECKING:
     from tests.contract.conftest import SetCell

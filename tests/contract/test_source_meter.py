@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from labctl.bench import Bench
+from labctl.board_data import Cell
 from labctl.errors import EnvelopeError, LabctlError, SettingError
-from labctl.instruments import Cell, PulseTrain, SourceMeter, SourceSetup
+from labctl.instruments import SourceMeter
+from labctl.smu_data import PulseTrain, SourceSetup
 
 if TYPE_CHECKING:
     from tests.contract.conftest import SetCell

@@ -12,7 +12,7 @@ from pyvisa.errors import VisaIOError
 from drivers.keithley_2450 import Keithley2450
 from drivers.scpi import ScpiLink
 from labctl.errors import LinkError
-from labctl.instruments import SourceSetup
+from labctl.smu_data import SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -10,7 +10,8 @@ import pytest
 
 from drivers.keithley_2450_language import SWITCH_OFF
 from labctl.errors import LinkError, RefusedError, SettingError
-from labctl.instruments import Identity, OffMode, SourceSetup
+from labctl.instruments import Identity
+from labctl.smu_data import OffMode, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

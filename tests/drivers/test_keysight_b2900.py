@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from drivers.keysight_b2900 import KeysightB2900, KeysightB2900Settings
 from drivers.scpi import ScpiLink
 from labctl.errors import IdentityError, LinkError, RefusedError, SettingError
-from labctl.instruments import Identity, OffMode, SourceSetup
+from labctl.instruments import Identity
+from labctl.smu_data import OffMode, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ import pytest
 from drivers.keysight_b2900 import KeysightB2900, KeysightB2900Settings
 from drivers.scpi import ScpiLink
 from labctl.errors import LinkError, RefusedError, SettingError
-from labctl.instruments import SourceSetup
+from labctl.smu_data import SourceSetup
 
 if TYPE_CHECKING:
     from tests.drivers.conftest import FakeClock, Wire

@@ -12,7 +12,7 @@ from pyvisa.resources import MessageBasedResource
 
 from drivers.keysight_b2900 import KeysightB2900, KeysightB2900Settings
 from labctl.errors import EquipmentError, SettingError, TrippedError
-from labctl.instruments import OffMode, SourceSetup
+from labctl.smu_data import OffMode, SourceSetup
 from sim_backend.clock import VirtualClock
 from sim_backend.panels.keysight_b2900 import KeysightB2900Panel
 from sim_backend.visa_library import TwinVisaLibrary

@@ -13,7 +13,7 @@ from drivers.keysight_b2900 import KeysightB2900, KeysightB2900Settings
 from drivers.keysight_b2900_readings import MeasurementStatus, parse_table
 from drivers.scpi import ScpiLink
 from labctl.errors import LinkError, RefusedError, SettingError, TrippedError
-from labctl.instruments import Reading, SourceSetup
+from labctl.smu_data import Reading, SourceSetup
 
 if TYPE_CHECKING:
     from tests.drivers.conftest import FakeClock, Wire

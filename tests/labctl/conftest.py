@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from labctl import plugins
+from labctl.cli import main
 from labctl.protocol import Protocol
 
 Offer = Callable[[Protocol[Any, Any]], None]
@@ -27,5 +31,32 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
 
         monkeypatch.setattr(plugins, "load", find)
         monkeypatch.setattr(plugins, "origin", origin)
+
+    return call
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out, parse_constant=lambda word: pytest.fail(f"{word} is not strict JSON"))
+
+
+@pytest.fixture
+def labctl(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run labctl with these arguments, in the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        captured = capfd.readouterr()
+        return Done(int(ended.value.code or 0), captured.out, captured.err)
 
     return call

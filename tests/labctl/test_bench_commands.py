@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -17,7 +16,6 @@ import pytest
 from drivers.hardware import HardwareBackend
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH, load_bench, read_bench
-from labctl.cli import main
 from labctl.locks import Holder, locked
 from labctl.units import format_quantity
 from labctl.wire import FrameReader, Kind, Opcode
@@ -27,30 +25,6 @@ from sim_backend.panels.probe_board import ProbeBoardPanel
 
 SMU_ADDRESS = "TCPIP0::192.168.1.50::5025::SOCKET"
 """In the packaged bench file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out, parse_constant=lambda word: pytest.fail(f"{word} is not strict JSON"))
-
-
-@pytest.fixture
-def labctl(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> Done:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        captured = capfd.readouterr()
-        return Done(int(ended.value.code or 0), captured.out, captured.err)
-
-    return call
 
 
 @dataclass(frozen=True, slots=True)

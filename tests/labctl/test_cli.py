@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
+import re
+import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +14,10 @@ import pytest
 from drivers.hardware import HardwareBackend
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH, load_bench
-from labctl.cli import main
 from labctl.locks import Holder, locked
 from labctl.run_reader import RunReader
 
 BENCH = DEFAULT_BENCH.read_text(encoding="utf-8")
-
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell, signals and devices")
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out, parse_constant=lambda word: pytest.fail(f"{word} is not strict JSON"))
-
-
-@pytest.fixture
-def labctl(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> Done:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        captured = capfd.readouterr()
-        return Done(int(ended.value.code or 0), captured.out, captured.err)
-
-    return call
 
 
 def a_bench(tmp_path: Path, *changes: tuple[str, str]) -> str:
@@ -157,93 +126,138 @@ def test_bad_input_gets_one_clear_line(labctl: Any, arguments: list[str], words:
     assert not (tmp_path / "runs").exists()
 
 
-def test_labctl_alone_shows_what_there_is(labctl: Any) -> None:
+# A mistyped name, and what is offered in its place: the nearest one, or what there is.
+MISTYPED = [
+    (["rum"], "`labctl` has no command 'rum'; did you mean 'run'?"),
+    (["help"], "`labctl` has no command 'help'; did you mean '--help'?"),
+    (["xyzzy"], "`labctl` has no command 'xyzzy'; there are: run, demo, "),
+    (["bench", "chek"], "`labctl bench` has no command 'chek'; did you mean 'check'?"),
+    (["twin", "servee"], "`labctl twin` has no command 'servee'; did you mean 'serve'?"),
+    (["bench"], "`labctl bench` needs a command: check, init; see `labctl bench --help`"),
+    (["--vers"], "`labctl` has no option '--vers'; did you mean '--version'?"),
+    (["run", "--sed", "1", "vmm"], "`labctl run` has no option '--sed'; did you mean '--seed'?"),
+    (["run", "--sed=1", "vmm"], "`labctl run` has no option '--sed'; did you mean '--seed'?"),
+    (["twin", "serve", "--sped", "max"], "`labctl twin serve` has no option '--sped'; did you mean '--speed'?"),
+    (["bench", "init", "--hepl"], "`labctl bench init` has no option '--hepl'; did you mean '--help'?"),
+    (["runs", "--xyzzy"], "`labctl runs` has no option '--xyzzy'; see `labctl runs --help`"),
+    (["runs", "extra"], "(extra); see `labctl runs --help`"),
+    (["safe"], "'--bench'; see `labctl safe --help`"),
+    (["run", "vmn"], "unknown protocol 'vmn'; did you mean 'vmm'?"),
+    (["run", "xyzzy"], "unknown protocol 'xyzzy'; there are: calibrate, "),
+    (["protocols", "furier"], "unknown protocol 'furier'; did you mean 'fourier'?"),
+    (["drivers", "keithly-2450"], "unknown driver 'keithly-2450'; did you mean 'keithley-2450'?"),
+    (["drivers", "xyzzy"], "unknown driver 'xyzzy'; there are: keithley-2400, "),
+    (["run", "vmm", "--set", "vectrs=3"], "unknown parameter 'vectrs'; did you mean 'vectors'?"),
+    (["run", "vmm", "--set", "mapping=ofset"], "--set mapping: it must be 'offset', 'differential' or 'reference'"),
+    (["run", "vmm", "--set", "quick=yess"], "--set quick: 'yess' is neither 'yes' nor 'no'"),
+    (["run", "vmm", "--backend", "twn"], "unknown backend 'twn'; did you mean 'twin'?"),
+    (["run", "vmm", "--twin", "devise=x"], "unknown key of the [twin] table 'devise'; did you mean 'device'?"),
+    (["run", "vmm", "--twin", "front_end=bord"], "--twin front_end: must be 'ideal' or 'board', not 'bord'"),
+    (["run", "vmm", "--twin", "device=ru-azzo"], "unknown device 'ru-azzo'; did you mean 'ru-azo'?"),
+    (["show", "xyzzy"], "there is no run 'xyzzy' in runs; name a run folder, or choose --data"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTYPED)
+def test_a_mistyped_name_gets_the_nearest_one(labctl: Any, arguments: list[str], words: str) -> None:
+    done = labctl(*arguments)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert words in done.err
+    assert done.err.count("did you mean") == words.count("did you mean")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('driver = "keithley-2450"', 'driver = "keithly-2450"'), "unknown driver 'keithly-2450'; did you mean"),
+        (("[envelope]", "[envelop]"), "unknown key 'envelop'; did you mean 'envelope'?"),
+        (("read_voltage =", "red_voltage ="), "unknown key 'red_voltage'; did you mean 'read_voltage'?"),
+        (("voltage =", "xyzzy =1\nvoltage ="), "unknown key 'xyzzy'; there are: voltage, read_voltage, "),
+        (('device = "ru-azo"', 'devise = "ru-azo"'), "unknown key 'devise'; did you mean 'device'?"),
+    ],
+)
+def test_a_mistyped_name_in_a_bench_file(labctl: Any, tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    old, new = change
+    path = tmp_path / "bench.toml"
+    path.write_text(BENCH.replace(old, new, 1), encoding="utf-8")
+    done = labctl("run", "write-verify", "--backend", "twin", "--bench", str(path))
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "bench.toml line" in done.err
+    assert words in done.err
+
+
+def test_a_mistyped_run_and_format(labctl: Any) -> None:
+    run = Path(labctl("run", "write-verify", "--set", "levels=2", "--json").json["run"]).name
+    end = run.rpartition("_")[2]
+    assert f"did you mean {run!r}?" in labctl("show", run[:-9] + "x" + run[-8:]).err
+    assert f"did you mean {end!r}?" in labctl("report", end[:-1] + "z").err
+    assert f"the newest is {run!r}" in labctl("live", "xyzzy").err
+    assert "unknown format 'netcfd'; did you mean 'netcdf'?" in labctl("export", "--format", "netcfd").err
+
+
+def test_labctl_alone_says_what_to_do_next(labctl: Any, tmp_path: Path) -> None:
     done = labctl()
     assert done.code == 0
-    assert "run" in done.out
+    for command in ("labctl demo", "labctl run write-verify --live", "labctl protocols", "labctl bench init"):
+        assert f"  {command} " in done.out
     assert labctl("--version").out.startswith("labctl 0.")
     assert labctl("run", "write-verify", "--set", "levels=2", "--note", "--version").err.startswith("run ")
+    (run,) = [each for each in (tmp_path / "runs").iterdir() if each.is_dir()]
+    end = run.name.rpartition("_")[2]
+    done = labctl("--traceback")
+    assert done.code == 0
+    assert f"write-verify  passed  labctl report {end}" in done.out
+    assert labctl("report", end, "--data", "nowhere").code == 2
 
 
-def shell(command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    """Run labctl behind a shell's redirections."""
-    program = f"{sys.executable} -m labctl"
-    return subprocess.run(
-        ["/bin/sh", "-c", command.replace("LABCTL", program)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(
+    ("state", "is_alive", "words"),
+    [
+        ("stopped", False, ["stopped", "labctl run --resume {}"]),
+        ("running", True, ["running, step 2 of 2", "labctl live {}", "labctl pause {}"]),
+        ("paused", True, ["paused, step 2 of 2", "labctl continue {}", "labctl live {}"]),
+        ("running", False, ["died", "labctl show {}"]),
+        ("failed", False, ["failed", "labctl show {}", "labctl run --resume {}"]),
+    ],
+)
+def test_what_to_do_next_with_a_run(
+    labctl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, is_alive: bool, words: list[str]
+) -> None:
+    labctl("run", "write-verify", "--set", "levels=2")
+    (run,) = [each for each in (tmp_path / "runs").iterdir() if each.is_dir()]
+    with closing(sqlite3.connect(run / "run.sqlite")) as database, database:
+        database.execute("UPDATE state SET state = ?, detail = '{}' WHERE state = 'finished'", (state,))
+
+    def alive(folder: Path) -> bool:
+        return is_alive
+
+    monkeypatch.setattr("labctl.first_words.is_alive", alive)
+    for columns in ("100", "40"):
+        monkeypatch.setenv("COLUMNS", columns)
+        out = labctl().out
+        for word in words:
+            assert word.format(run.name.rpartition("_")[2]) in out
+        assert ("--resume" in out) == any("--resume" in word for word in words)
 
 
-@posix
-def test_a_result_that_cannot_be_printed_is_said(tmp_path: Path) -> None:
-    done = shell("LABCTL run write-verify --json --set levels=2 > /dev/full", tmp_path)
-    assert done.returncode == 3
-    assert done.stderr.splitlines()[-1].startswith("labctl: cannot print the result")
-    assert "Traceback" not in done.stderr
-    assert shell("LABCTL run write-verify --set levels=2 >&-", tmp_path).returncode == 0
-    assert "Traceback" not in shell("LABCTL --help | head -0", tmp_path).stderr
+def test_a_run_that_cannot_be_read_does_not_keep_the_others_from_being_listed(labctl: Any, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "20260101T000000Z_noise_0123abcd").mkdir(parents=True)
+    done = labctl()
+    assert done.code == 0
+    assert "unreadable" in done.out
 
 
-@posix
-def test_progress_that_cannot_be_shown_does_not_end_a_run(tmp_path: Path) -> None:
-    for redirection in ("2>/dev/full", "2>&-"):
-        done = shell(f"LABCTL run write-verify --json --set levels=2 {redirection}", tmp_path)
-        assert done.returncode == 0
-        assert json.loads(done.stdout)["passed"] is True
-
-
-@posix
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_before_anything_was_sent(tmp_path: Path, number: int, code: int) -> None:
-    program = (
-        "import os\nfrom labctl import engine\nfrom labctl.cli import main\n"
-        f"engine.plan = lambda request: os.kill(os.getpid(), {int(number)})\n"
-        "main(['run', 'write-verify', '--json'])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == code
-    assert json.loads(done.stdout)["error"]["type"] == "InterruptedRunError"
-    assert done.stderr == "labctl: stopped before anything was set\n"
-
-
-@posix
-def test_a_window_that_cannot_open_is_said_and_the_run_goes_on(tmp_path: Path) -> None:
-    """Reading both streams to their end also shows that the window keeps none of them open."""
-    program = (
-        "import threading\n"
-        "from labctl.cli import main\n"
-        "try:\n    main(['run', 'write-verify', '--json', '--live', '--set', 'levels=40'])\n"
-        "finally:\n"
-        "    [one.join(30) for one in threading.enumerate() if one.name == 'live window']\n"
-    )
-    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    environment.pop("QT_QPA_PLATFORM", None)
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
-    )
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["passed"] is True
-    assert "labctl: " in done.stderr
-    assert "display" in done.stderr or "Qt" in done.stderr
-
-
-@posix
-def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "labctl", "run", "write-verify", "--json", "--set", "levels=1000"]
-    child = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-    )
-    assert child.stderr is not None
-    folder = Path(child.stderr.readline().removeprefix("run ").strip())
-    _await_steps(folder, 20)
-    child.send_signal(signal.SIGHUP)
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == 0, err
-    assert json.loads(out)["summary"]["levels"] == 1000
+def test_help_fits_its_lines(labctl: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for page in (["--help"], ["bench", "-h"], ["twin", "--help"]):
+        out = labctl(*page).out
+        assert "..." not in out.partition("Commands:")[2]
+        for line in out.partition("Commands:")[2].splitlines():
+            assert not line or re.match(r"  [a-z]+ +\S", line), line
+    monkeypatch.setenv("COLUMNS", "50")
+    narrow = labctl("--help").out
+    assert "..." not in narrow.partition("Commands:")[2]
+    assert max(map(len, narrow.splitlines())) <= 50
 
 
 def test_a_bench_file_with_a_byte_order_mark(labctl: Any, tmp_path: Path) -> None:
@@ -366,45 +380,3 @@ def test_lists(labctl: Any) -> None:
     assert "probe-board" in labctl("drivers").out
     assert "watchdog" in labctl("drivers", "probe-board").out
     assert {entry["name"] for entry in labctl("drivers", "--json").json["drivers"]} >= {"keithley-2450", "probe-board"}
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom labctl.cli import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit as ended:\n    assert not ended.code\n"
-        "heavy = {'numpy', 'scipy', 'pydantic', 'pyvisa', 'serial', 'PySide6', 'pyqtgraph', 'rich', 'matplotlib'}\n"
-        "heavy |= {'xarray', 'h5py', 'pandas'}\n"
-        "heavy &= set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "run" in done.stdout
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals; Windows sends CTRL_C_EVENT to a whole console")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_finishes_the_step_saves_and_exits_honestly(tmp_path: Path, number: int, code: int) -> None:
-    command = [sys.executable, "-m", "labctl", "run", "write-verify", "--json", "--set", "levels=all"]
-    child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stderr is not None
-    folder = Path(child.stderr.readline().removeprefix("run ").strip())
-    _await_steps(folder, 20)
-    child.send_signal(number)
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == code, err
-    assert json.loads(out)["error"]["type"] == "InterruptedRunError"
-    assert json.loads(out)["run"] == str(folder)
-    with closing(RunReader(folder)) as reader:
-        assert reader.state().state == "stopped"
-        assert reader.state().detail["summary"]["levels"] == reader.steps()
-        assert len(reader.records("record")) == reader.steps() >= 20
-    assert (folder / "world.npz").is_file()
-
-
-def _await_steps(folder: Path, steps: int) -> None:
-    """Poll until a run has done so many steps; the test's own time-out ends a wait in vain."""
-    while True:
-        with closing(RunReader(folder)) as reader:
-            if reader.steps() >= steps:
-                return

@@ -17,12 +17,13 @@ from drivers.hardware import HardwareBackend
 from labctl import guardian_process
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH
+from labctl.board_data import Cell, Pulse
 from labctl.cli import main
 from labctl.dry_run import dry_run
 from labctl.dry_run_report import dry_run_json, dry_run_lines, duration_words
 from labctl.engine import Watcher, run
 from labctl.errors import DeniedError, EnvelopeError, InputError, InterruptedRunError
-from labctl.instruments import Cell, ProbeBoard, Pulse
+from labctl.instruments import ProbeBoard
 from labctl.plan import RunRequest
 from labctl.protocol import STEP_END, Outcome, Parameters, Protocol, StepEnd
 from labctl.protocol_bench import ProtocolBench

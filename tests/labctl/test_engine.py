@@ -15,9 +15,10 @@ from drivers.keithley_2450 import SHUT_DOWN
 from drivers.probe_board import LabctlProbeBoard
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH
+from labctl.board_data import BoardState, Cell, Pulse, Trip
 from labctl.engine import Watcher, run
 from labctl.errors import BugError, DeniedError, EnvelopeError, EquipmentError, InterruptedRunError, TrippedError
-from labctl.instruments import BoardState, Cell, ProbeBoard, Pulse, Trip
+from labctl.instruments import ProbeBoard
 from labctl.plan import RunRequest
 from labctl.protocol import STEP_END, Outcome, Parameters, Protocol, StepEnd
 from labctl.protocol_bench import ProtocolBench

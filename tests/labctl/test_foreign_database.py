@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import json
+import signal
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -56,6 +58,26 @@ def test_a_question_without_end_is_broken_off(tmp_path: Path) -> None:
             patience.renew()
             with pytest.raises(sqlite3.OperationalError, match="interrupted"):
                 db.execute(f"SELECT COUNT(*) FROM ({ENDLESS})").fetchone()
+
+
+@pytest.mark.parametrize("count", [10, 200_000])
+def test_a_signal_during_a_question_is_heard(tmp_path: Path, count: int) -> None:
+    class HeardError(Exception):
+        pass
+
+    def hear(number: int, frame: object) -> None:
+        raise HeardError
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        with closing(sqlite3.connect(tmp_path / "x")) as db:
+            db.create_function("hit", 1, _thread.interrupt_main)  # as another thread would: it is not heard in there
+            patience = Patience(db, tmp_path / "x")
+            patience.renew()
+            with pytest.raises(HeardError):
+                db.execute(f"SELECT hit(2), (SELECT COUNT(*) FROM ({ENDLESS} LIMIT {count}))").fetchall()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_large_file_is_read_whole(tmp_path: Path) -> None:

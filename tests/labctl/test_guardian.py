@@ -20,9 +20,9 @@ from campaigns import held_client
 from campaigns.served_rig import Client, ServedBench
 
 from labctl.backend import WallClock
+from labctl.board_data import BoardState
 from labctl.engine import Watcher, run
 from labctl.errors import InterruptedRunError
-from labctl.instruments import BoardState
 from labctl.locks import is_locked
 from labctl.plan import RunRequest
 from labctl.protocol import Protocol

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.board_data import Cell, Pulse
 from labctl.errors import StoreError
-from labctl.instruments import Cell, Pulse
 from labctl.ledger import Intent, OpenWrite, Outcome, PulseCount, WriteState, settle
 from labctl.store import DATABASE, RunWriter, make_run_folder
 

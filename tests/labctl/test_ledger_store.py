@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from labctl.instruments import Cell
+from labctl.board_data import Cell
 from labctl.ledger_store import SCHEMA, pulses_had
 
 WRITES = 4000

@@ -10,21 +10,13 @@ import pytest
 from labctl.backend import BackendOptions
 from labctl.bench import Bench
 from labctl.bench_file import load_bench
+from labctl.board_data import BoardState, BoardStatus, Cell, Pulse, PulseReceipt, ReadScheme, WriteScheme
 from labctl.errors import InDoubtError, StoreError
 from labctl.forwarding import ForwardingProbeBoard
-from labctl.instruments import (
-    BoardState,
-    BoardStatus,
-    Cell,
-    ProbeBoard,
-    Pulse,
-    PulseReceipt,
-    ReadScheme,
-    SourceSetup,
-    WriteScheme,
-)
+from labctl.instruments import ProbeBoard
 from labctl.ledger import Intent, NoLedger, OpenWrite, Outcome, PulseCount, WriteState
 from labctl.ledgered import LedgeredProbeBoard
+from labctl.smu_data import SourceSetup
 from sim_backend.backend import TwinBackend
 
 UP = Pulse(Cell(3, 5), 0.9, 80e-9)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from labctl.board_data import Cell, Pulse
 from labctl.errors import EnvelopeError, InputError
-from labctl.instruments import Cell, Pulse
 from labctl.limits import (
     Envelope,
     number_of,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl import messages
-from labctl.instruments import BoardState, BoardStatus, Capabilities, Cell, Feature, Pulse, Trip
+from labctl.board_data import BoardState, BoardStatus, Capabilities, Cell, Feature, Pulse, Trip
 from labctl.messages import ErrorReport, HelloReply, PayloadError, ResultBlock
 
 if TYPE_CHECKING:

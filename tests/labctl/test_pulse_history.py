@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labctl import pulse_history
+from labctl.board_data import Cell, Pulse
 from labctl.errors import StoreError
-from labctl.instruments import Cell, Pulse
 from labctl.ledger import Intent, Outcome, PulseCount, WriteState
 from labctl.pulse_history import LIFE, Life, fold, history_path, life_of, pulses_before
 from labctl.pulse_life import pulses_had

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH
+from labctl.board_data import Cell, Pulse
 from labctl.engine import Watcher, resume, run
 from labctl.errors import DeniedError, EnvelopeError, EquipmentError, StoreError
-from labctl.instruments import Cell, ProbeBoard, Pulse
+from labctl.instruments import ProbeBoard
 from labctl.ledger import Intent, NoLedger, Outcome, PulseCount, WriteState
 from labctl.plan import RunRequest
 from labctl.protocol import Outcome as Ending

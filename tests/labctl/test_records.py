@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.records import Column, columns, pack_row, unpack_row
+from labctl.records import Along, Column, columns, pack_row, unpack_row
 from labctl.run_reader import RunReader
 from labctl.store import RunWriter, write_manifest
-from labctl.units import Amperes, Levels
+from labctl.units import Amperes, Levels, Volts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,14 @@ class Single:
     current: tuple[Amperes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A record whose rows say what they lie along."""
+
+    given: Annotated[tuple[Volts, ...], Along("input")]
+    found: tuple[Amperes, ...]
+
+
 def test_rows_have_the_unit_of_their_floats() -> None:
     assert columns(Vector) == (
         Column("number", "int", ""),
@@ -43,6 +51,11 @@ def test_rows_have_the_unit_of_their_floats() -> None:
         Column("error", "floats", "levels"),
         Column("plain", "floats", ""),
     )
+
+
+def test_a_row_says_what_it_lies_along() -> None:
+    assert [column.along for column in columns(Product)] == ["input", ""]
+    assert [column.unit for column in columns(Product)] == ["V", "A"]
 
 
 @pytest.mark.parametrize("kind", [list[float], tuple[int, ...], tuple[float, float], tuple[str, ...], dict[str, float]])

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from labctl import engine
 from labctl.backend import BackendOptions, WallClock
 from labctl.bench import Bench
+from labctl.board_data import BoardState, Cell, Pulse
 from labctl.engine import Watcher, resume, run
 from labctl.errors import AddressLockedError, EquipmentError, InputError, InterruptedRunError, StoreError
-from labctl.instruments import BoardState, Cell, Identity, ProbeBoard, Pulse
+from labctl.instruments import Identity, ProbeBoard
 from labctl.ledger import Intent, PulseCount, WriteState
 from labctl.ledger import Outcome as LedgerOutcome
 from labctl.plan import Plan, RunRequest

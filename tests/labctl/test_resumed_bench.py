@@ -15,9 +15,10 @@ from typing_extensions import override
 from labctl.backend import WallClock
 from labctl.bench import Bench
 from labctl.bench_file import DEFAULT_BENCH
+from labctl.board_data import Cell, Pulse
 from labctl.engine import Watcher, resume, run
 from labctl.errors import EquipmentError, IdentityError, InputError, StoreError
-from labctl.instruments import Cell, ProbeBoard, Pulse
+from labctl.instruments import ProbeBoard
 from labctl.ledger import Intent, PulseCount, WriteState
 from labctl.ledger import Outcome as LedgerOutcome
 from labctl.plan import RunRequest

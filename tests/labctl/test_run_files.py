@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from labctl import engine
+from labctl import execution
 from labctl.backend import BackendOptions
 from labctl.engine import Watcher, resume, run
 from labctl.errors import StoreError
@@ -55,7 +55,7 @@ def test_a_run_whose_files_found_no_room_is_resumed_to_its_end(tmp_path: Path, m
         raise StoreError("no room")
 
     with monkeypatch.context() as patched:
-        patched.setattr(engine, "write_run_file", full)
+        patched.setattr(execution, "write_run_file", full)
         with pytest.raises(StoreError, match="no room"):
             run(request, Watcher())
     (folder,) = tmp_path.glob("*_read-map_*")

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from labctl import locks
 from labctl.bench import Bench
+from labctl.board_data import Cell, Pulse
 from labctl.engine import Watcher, run
 from labctl.errors import InputError, RunNotFoundError, StoreError
-from labctl.instruments import Cell, Pulse
 from labctl.ledger import Intent
 from labctl.locks import Holder, locked
 from labctl.plan import RunRequest
@@ -189,7 +189,7 @@ def test_a_run_that_was_renamed_is_listed_and_found_by_its_name(
     def can(folder: Path, manifest: object, state: str) -> bool:
         return state == "stopped"
 
-    monkeypatch.setattr("labctl.run_list._can_go_on", can)
+    monkeypatch.setattr("labctl.run_list.can_go_on", can)
     first, second = make_run(1), make_run(2)
     renamed = first.rename(tmp_path / "the good one")
     assert set(run_folders(tmp_path)) == {renamed, second}

@@ -19,8 +19,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 from campaigns.served_rig import Client, ServedBench
 
 from labctl import safe_command
+from labctl.board_data import BoardState
 from labctl.errors import InputError
-from labctl.instruments import BoardState
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of the other kind")
 Held = Callable[..., tuple[ServedBench, Client]]

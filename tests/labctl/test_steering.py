@@ -18,8 +18,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 from campaigns.served_rig import Client, ServedBench
 
 from labctl.backend import WallClock
+from labctl.board_data import BoardState
 from labctl.errors import InterruptedRunError, StoreError
-from labctl.instruments import BoardState
 from labctl.run_list import show_runs
 from labctl.run_reader import RunReader
 from labctl.steering import Steering, Wish, steer, stopping_now
@@ -157,11 +157,16 @@ def test_a_wish_from_before_the_run_is_none_of_its_own(tmp_path: Path) -> None:
 def test_a_wish_to_stop_now_breaks_off_what_waits(tmp_path: Path) -> None:
     wall = WallClock()
     steer(tmp_path, Wish.STOP_NOW)  # of a process before this one
-    with pytest.raises(InterruptedRunError) as stopped, StopRequests() as stop, stopping_now(tmp_path, stop, wall):
-        wall.sleep(0.3)
-        stop.check()
-        steer(tmp_path, Wish.STOP_NOW)
-        wall.sleep(3600)
+
+    def wait_for_ever() -> None:
+        with StopRequests() as stop, stopping_now(tmp_path, stop, wall):
+            wall.sleep(0.3)
+            stop.check()
+            steer(tmp_path, Wish.STOP_NOW)
+            wall.sleep(3600)
+
+    with pytest.raises(InterruptedRunError) as stopped:
+        wait_for_ever()
     assert stopped.value.exit_code == 143
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from labctl.board_data import Cell, Pulse
 from labctl.errors import InterruptedRunError
-from labctl.instruments import Cell, Pulse
 from labctl.ledger import Intent
 from labctl.run_reader import RunReader
 from labctl.stop_requests import StopNowError, StopRequests, ignore_signals

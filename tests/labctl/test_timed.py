@@ -10,8 +10,9 @@ import pytest
 
 from labctl.errors import EnvelopeError, InputError
 from labctl.forwarding import ForwardingSourceMeter
-from labctl.instruments import Instrument, PulseTrain, Reading, SourceMeter, SourceSetup
+from labctl.instruments import Instrument, SourceMeter
 from labctl.limits import Envelope
+from labctl.smu_data import PulseTrain, Reading, SourceSetup
 from labctl.timed import TimedSourceMeter, point_time
 
 ENVELOPE = Envelope(1.3, 0.25, 15e-3, 0.25, 10e-3, 1e9)
@@ -78,6 +79,15 @@ def test_a_sweep_is_as_it_was_asked_for_and_ends_where_nothing_writes(smu: Sourc
     assert [reading.voltage for reading in smu.sweep([0.1, 1.3, 0.2])] == [0.1, 1.3, 0.2]
     assert [reading.voltage for reading in smu.sweep([0.1, -1.3])] == [0.1, -1.3]
     assert heard.asked == [([0.1, 1.3, 0.2], 0.0), ([0.1, -1.3, 0.0], 0.0)]
+
+
+def test_an_instrument_that_this_computer_steps_sweeps_no_level_that_writes(smu: SourceMeter, heard: Heard) -> None:
+    smu.sweeps_by_itself = False
+    with pytest.raises(EnvelopeError, match=r"a level of its sweep of -900 mV writes .* use the probe board"):
+        smu.sweep([0.1, 0.3, -0.9, 0.0])
+    assert heard.asked == []
+    smu.sweep([0.1, -0.25])
+    assert heard.asked == [([0.1, -0.25], 0.0)]
 
 
 def test_a_sweep_that_reads_only_may_take_its_time(heard: Heard) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pytest
 
+from labctl.board_data import Cell, CellReadings, Pulse, PulseReceipt
 from labctl.errors import EquipmentError, ParameterError
-from labctl.instruments import Cell, CellReadings, Pulse, PulseReceipt
 from protocols.approach import Drive, approach
+from protocols.board_requests import REQUEST_TIME
 from protocols.repeated_reads import (
-    REQUEST_TIME,
     Turns,
     read_in_turns,
     reads_in_request,

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH
+from labctl.board_data import Capabilities, Feature
 from labctl.engine import RunResult, Watcher, resume, run
 from labctl.errors import InputError, LinkError, ParameterError
-from labctl.instruments import Capabilities, Feature, ProbeBoard
+from labctl.instruments import ProbeBoard
 from labctl.ledgered import LedgeredProbeBoard
 from labctl.plan import RunRequest
 from labctl.protocol import read_parameters

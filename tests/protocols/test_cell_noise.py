@@ -9,6 +9,7 @@ import pytest
 
 from labctl.errors import ParameterError
 from protocols.analysis.variogram import NoiseSplit
+from protocols.board_requests import SAMPLE_TIME
 from protocols.cell_noise import (
     BLOCK,
     ReadNoise,
@@ -24,7 +25,6 @@ from protocols.cell_noise import (
     split_reader,
     staircase_noise,
 )
-from protocols.repeated_reads import SAMPLE_TIME
 
 CELL, READER = 40e-9, 9e-9
 """Noise of a conductance (S) and of a reader (A)."""

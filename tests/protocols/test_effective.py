@@ -11,7 +11,7 @@ import pytest
 from labctl.backend import BackendOptions
 from labctl.bench import Bench
 from labctl.bench_file import read_bench
-from labctl.instruments import Pulse
+from labctl.board_data import Pulse
 from labctl.protocol_bench import ProtocolBench
 from protocols.array_region import Region
 from protocols.effective_reader import EffectiveReader

@@ -14,6 +14,7 @@ from PIL import Image
 from labctl.backend import BackendOptions
 from labctl.engine import RunResult, Watcher, resume, run
 from labctl.errors import EnvelopeError, InputError, LinkError, ParameterError
+from labctl.figure import Map
 from labctl.plan import RunRequest
 from labctl.protocol import read_parameters
 from labctl.run_reader import RunReader
@@ -166,6 +167,21 @@ def test_without_training_nothing_is_called_calibrated(tmp_path: Path) -> None:
     assert result.summary.enob == pytest.approx((result.summary.snr_raw_db - 1.76) / 6.02)
 
 
+def test_cells_that_cannot_reach_their_targets_are_given_up_soon(tmp_path: Path) -> None:
+    """The lowest 825 levels lie below the range of these cells: an eighth of the basis is out of reach."""
+    data = tmp_path / "runs"
+    request = RunRequest(
+        "fourier", {"quick": "yes"}, twin={"device": "vteam-tio2"}, options=BackendOptions(seed=1), data=data
+    )
+    result = run(request, Watcher())
+    assert result.bench_time < 12  # without them it takes 6 s
+    basis = [one for one in records_of(result.folder) if one.stage == "basis"]
+    wanted, found = (np.array([getattr(one, name) for one in basis]) for name in ("given", "found"))
+    in_reach = wanted > 900
+    assert np.median(np.abs(found - wanted)[in_reach]) < 1
+    assert np.abs(found - 825)[~in_reach].max() < 65
+
+
 def break_at(patched: pytest.MonkeyPatch, kind: type, method: str, call: int) -> None:
     """Let the link of a run be gone when a method is called for the n-th time."""
     whole, calls = getattr(kind, method), 0
@@ -197,11 +213,27 @@ def test_it_goes_on_after_two_breaks_as_if_there_had_been_none(
     assert timeless(records_of(result.folder)) == timeless(done.records)
 
 
+def test_blocks_that_are_to_come_are_missing_in_the_picture(tmp_path: Path, done: Done) -> None:
+    np.save(tmp_path / "picture.npy", done.picture)
+    parameters = read_parameters(FourierParameters, {**SMALL, "image": str(tmp_path / "picture.npy")})
+    first = [one.stage for one in done.records].index("picture")
+    second = next(place for place, one in enumerate(done.records) if one.stage == "picture" and one.index == 1)
+    assert PROTOCOL.figure is not None
+    begun = PROTOCOL.figure(done.records[:second], parameters)
+    panels = {panel.title: panel.marks[0] for panel in begun.panels}
+    original, came = panels["Picture"], panels["There and back"]
+    assert isinstance(original, Map)
+    assert isinstance(came, Map)
+    assert original.values.shape == came.values.shape == done.picture.shape
+    assert np.isfinite(came.values).sum() == sum(len(one.found) for one in done.records[first:second])
+    assert f"1 of {len(parameters.blocks())} blocks" in begun.title
+
+
 def test_a_run_that_broke_off_has_a_figure_and_a_summary(done: Done) -> None:
     parameters = read_parameters(FourierParameters, SMALL)
     assert PROTOCOL.figure is not None
     assert PROTOCOL.files is not None
-    assert len(PROTOCOL.figure(done.records, parameters).panels) == 5
+    assert len(PROTOCOL.figure(done.records, parameters).panels) == 6
     lengths = {*range(1, len(done.records), 29), 16, len(done.records) - 1}
     for count in sorted(lengths):
         assert PROTOCOL.figure(done.records[:count], parameters).panels

@@ -22,8 +22,9 @@ from labctl.protocol import read_parameters
 from labctl.run_reader import RunReader
 from protocols.analysis.ideal_write_loop import WrittenCells, ideal_write_loop
 from protocols.program_array import PROTOCOL, CellProgrammed, ProgramArrayParameters
+from protocols.program_array_summary import latest
 from sim_backend.audit import true_conductances
-from sim_backend.audit_report import TRUTH
+from sim_backend.audit_report import TRUTH, claims, summary_in_truth
 
 
 def carry_out(data: Path, seed: int = 1, twin: dict[str, str] | None = None, **settings: str) -> RunResult:
@@ -38,7 +39,7 @@ def records_of(folder: Path) -> list[CellProgrammed]:
 
 def in_truth(result: RunResult, **settings: str) -> Any:
     """Return the summary that the protocol makes of the true conductances."""
-    records = records_of(result.folder)
+    records = latest(records_of(result.folder))
     assert PROTOCOL.in_truth is not None
     true = true_conductances(result.folder / TRUTH, records).tolist()
     told = [PROTOCOL.in_truth(record, value) for record, value in zip(records, true, strict=True)]
@@ -62,6 +63,25 @@ def test_a_random_array_is_written_as_the_issue_demands(tmp_path: Path) -> None:
     figure = PROTOCOL.figure
     assert figure is not None
     assert len(figure(records_of(result.folder), read_parameters(ProgramArrayParameters, {})).panels) == 6
+
+
+def test_an_audit_counts_each_cell_once(tmp_path: Path) -> None:
+    result = carry_out(tmp_path, rows="4", columns="4")
+    assert len(records_of(result.folder)) > 2 * 16  # each cell is read before it is pulsed, and after
+    with closing(RunReader(result.folder)) as reader:
+        assert len(claims(reader)) == 16
+        truth = summary_in_truth(reader, result.folder / TRUTH)
+    assert truth.cells == 16
+    assert truth.within_half_level > 0.9
+
+
+def test_map_and_history_grow_with_the_rounds(tmp_path: Path) -> None:
+    records = records_of(carry_out(tmp_path, rows="4", columns="4").folder)
+    assert {(one.row, one.column) for one in records if one.rounds == 1} == {(r, c) for r in range(4) for c in range(4)}
+    of_one = [one for one in records if (one.row, one.column) == (2, 3)]
+    assert [one.rounds for one in of_one] == sorted(one.rounds for one in of_one)
+    assert [one.reads for one in of_one] == sorted(one.reads for one in of_one)
+    assert abs(of_one[-1].error) < 0.5 < abs(of_one[0].error)
 
 
 def test_wires_of_a_known_resistance_are_reckoned_out(tmp_path: Path) -> None:
@@ -100,7 +120,7 @@ def test_a_matrix_of_weights_is_written_where_it_belongs(tmp_path: Path) -> None
     file = matrix_file(tmp_path, weights)
     place = {"row": "5", "column": "60", "rows": "2", "columns": "3", "low": "1000", "high": "9000"}
     result = carry_out(tmp_path / "runs", 1, None, matrix=file, values="weights", **place)
-    records = records_of(result.folder)
+    records = latest(records_of(result.folder))
     assert [(one.row, one.column) for one in records] == [(5, 60), (5, 61), (5, 62), (6, 60), (6, 61), (6, 62)]
     assert [one.level for one in records] == pytest.approx([1000, 5000, 9000, 7000, 3000, 6000])
     assert all(abs(one.error) < 0.5 for one in records)

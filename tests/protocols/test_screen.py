@@ -14,6 +14,7 @@ from labctl.backend import BackendOptions
 from labctl.bench_file import DEFAULT_BENCH
 from labctl.engine import RunResult, Watcher, resume, run
 from labctl.errors import EnvelopeError, LinkError, ParameterError
+from labctl.figure import Map
 from labctl.ledgered import LedgeredProbeBoard
 from labctl.levels import LEVELS, LevelScale
 from labctl.plan import RunRequest
@@ -295,7 +296,12 @@ def test_a_run_that_broke_off_has_a_figure_and_a_summary(tmp_path: Path, bench: 
     assert PROTOCOL.figure is not None
     assert len(PROTOCOL.figure(records, parameters).panels) == 6
     for count in (1, 50, 80, 145, 160, len(records) - 1):
-        PROTOCOL.figure(records[:count], parameters)
+        begun = PROTOCOL.figure(records[:count], parameters)
+        (kinds,) = begun.panels[0].marks
+        assert isinstance(kinds, Map)
+        tested = int(np.isfinite(kinds.values).sum())
+        assert begun.title.startswith(f"screen: {tested} of {kinds.values.size} cells tested")
+        assert tested > 0 or "0 of them not good" in begun.title  # a cell that waits for its bursts is not bad
         PROTOCOL.summarise(records[:count], parameters)
     assert not PROTOCOL.summarise([], parameters).passed
     broken = screened(records[:160], parameters).found.kind

@@ -15,6 +15,7 @@ from labctl.bench_file import load_bench
 from labctl.board_features import Coding, ProductReadings, ProductSetup
 from labctl.engine import RunResult, Watcher, resume, run
 from labctl.errors import InputError, LinkError
+from labctl.figure import Bars
 from labctl.ledgered import LedgeredProbeBoard
 from labctl.plan import RunRequest
 from labctl.protocol import Start, read_parameters
@@ -265,7 +266,10 @@ def test_all_rows_take_part_where_there_are_more_than_columns(tmp_path: Path) ->
 def test_a_run_that_broke_off_has_a_figure_and_a_summary(corner: Measured) -> None:
     records, parameters = corner.records, read_parameters(SnrParameters, {})
     assert PROTOCOL.figure is not None
-    assert len(PROTOCOL.figure(records, parameters).panels) == 4
+    *_, terms, shares = PROTOCOL.figure(records, parameters).panels
+    assert terms.x.names == shares.x.names
+    powers = [mark.counts for mark in shares.marks if isinstance(mark, Bars)]
+    assert 60 < sum(float(counts.sum()) for counts in powers) < 160  # percent; terms are not independent of each other
     kinds = [one.kind for one in records]
     places = {kinds.index(kind) + 1 for kind in dict.fromkeys(kinds)} | {len(records) - 1}
     for count in sorted(places):

@@ -15,6 +15,7 @@ from labctl.errors import InputError
 from labctl.plan import RunRequest
 from labctl.run_reader import RunReader
 from protocols.program_array import CellProgrammed
+from protocols.program_array_summary import latest
 
 METAL = {"wires": "metal", "g_max": "20 uS"}
 LINES = {"rows": "8", "columns": "8"}
@@ -67,7 +68,7 @@ def test_a_break_in_either_stage_changes_nothing(tmp_path: Path) -> None:
 
 def test_every_burst_of_both_stages_is_counted(tmp_path: Path) -> None:
     result = carry_out("program-array", tmp_path, strategy="effective")
-    records = records_of(result.folder)
+    records = latest(records_of(result.folder))
     with closing(RunReader(result.folder)) as reader:
         pulses = reader.pulses_had()
     assert [record.pulses for record in records] == [
@@ -79,7 +80,7 @@ def test_every_burst_of_both_stages_is_counted(tmp_path: Path) -> None:
 def test_a_run_leaves_a_report_of_every_cell(tmp_path: Path) -> None:
     result = carry_out("program-array", tmp_path)
     lines = (result.folder / "cells.csv").read_text(encoding="utf-8").splitlines()
-    records = records_of(result.folder)
+    records = latest(records_of(result.folder))
     assert len(lines) == 1 + len(records)
     first = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
     assert float(first["error (levels)"]) == pytest.approx(records[0].error, rel=1e-6)

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from labctl.backend import BackendOptions
+from labctl.board_data import Capabilities, Feature
 from labctl.engine import RunResult, Watcher, resume, run
 from labctl.errors import InputError, InterruptedRunError, StoreError
-from labctl.instruments import Capabilities, Feature
 from labctl.plan import RunRequest
 from labctl.protocol import read_parameters
 from labctl.run_reader import RunReader
 from protocols.analysis.product_errors import snr_db
 from protocols.product_parameters import check_product_board
-from protocols.vmm import VectorProduct, VmmParameters
+from protocols.vmm import PROTOCOL, VectorProduct, VmmParameters
 
 
 def carry_out(data: Path, seed: int = 1, twin: dict[str, str] | None = None, **settings: str) -> RunResult:
@@ -50,6 +50,11 @@ def test_figures_are_those_of_the_records(tmp_path: Path) -> None:
     assert result.summary.snr_raw_db == pytest.approx(snr_db(ideal, raw))
     assert {len(record.calibration) for record in records} == {64}
     assert len(test) == result.summary.vectors == 32
+    parameters = read_parameters(VmmParameters, {"quick": "yes"})
+    assert PROTOCOL.figure is not None
+    whole, begun = (PROTOCOL.figure(records[:count], parameters) for count in (len(records), 10))
+    assert whole.panels[0].title == f"Measured against ideal, {result.summary.snr_db:.1f} dB so far"
+    assert begun.title.endswith("raw, 10 training vectors, 16 outputs")
 
 
 @pytest.mark.parametrize(

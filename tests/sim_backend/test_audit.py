@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.errors import InputError, StoreError
-from labctl.instruments import Cell, ReadScheme, WriteScheme
 from labctl.levels import LevelScale
 from sim_backend.audit import Audit, AuditRecord, Event, join
 from sim_backend.clock import VirtualClock

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.board_features import Direction
-from labctl.instruments import Cell, ReadScheme, WriteScheme
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named
 from sim_backend.device_models.interface import Train

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from drivers.scpi_text import decode_number
+from labctl.board_data import WriteScheme
 from labctl.errors import BenchFileError, InputError, ParameterError, UnitError
-from labctl.instruments import WriteScheme
 from labctl.levels import parse_levels
 from labctl.units import parse_quantity
 from sim_backend.addresses import AddressBook

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labctl.instruments import WriteScheme
+from labctl.board_data import WriteScheme
 from labctl.levels import G_MAX
 from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die

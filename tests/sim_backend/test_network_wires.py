@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labctl.instruments import Cell, ReadScheme, WriteScheme
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.levels import G_MAX
 from sim_backend.clock import VirtualClock
 from sim_backend.crossbar.linear import LinearCrossbar

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pytest
 
-from labctl.instruments import Cell, ReadScheme, WriteScheme
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.levels import G_MAX
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import model_of

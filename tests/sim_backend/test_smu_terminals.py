@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from labctl.instruments import Cell, ReadScheme
+from labctl.board_data import Cell, ReadScheme
 from labctl.levels import G_MAX
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from labctl.board_data import ReadScheme, WriteScheme
 from labctl.errors import ModelError
-from labctl.instruments import ReadScheme, WriteScheme
 from labctl.levels import G_MAX
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named

@@ -14,9 +14,9 @@ import pytest
 
 from labctl import feature_messages as features
 from labctl import messages, wire
+from labctl.board_data import Cell, Feature, Pulse
 from labctl.board_features import Coding, Direction, ProductSetup, SelfTest
 from labctl.errors import ModelError
-from labctl.instruments import Cell, Feature, Pulse
 from labctl.wire import Frame, Kind, Opcode
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named

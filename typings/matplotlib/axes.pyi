@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 class Axes:
     xaxis: Axis
     yaxis: Axis
+    transAxes: object
     @property
     def figure(self) -> FigureBase: ...
     def plot(
@@ -28,6 +29,9 @@ class Axes:
         markerfacecolor: str = ...,
         markersize: float = ...,
         rasterized: bool = ...,
+    ) -> object: ...
+    def text(
+        self, x: float, y: float, s: str, *, color: str = ..., ha: str = ..., va: str = ..., transform: object = ...
     ) -> object: ...
     def vlines(
         self,

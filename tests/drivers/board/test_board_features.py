@@ -16,9 +16,9 @@ from drivers.board_errors import BoardError, BoardTrippedError
 from drivers.board_features import WORKING_OUT
 from drivers.board_link import REPLY_TIME, BoardLink
 from drivers.probe_board import LabctlProbeBoard, ProbeBoardSettings
+from labctl.board_data import Cell
 from labctl.board_features import Coding, Direction, ProductReadings, ProductSetup, SelfTest
 from labctl.errors import EnvelopeError, EquipmentError, InputError, LinkError
-from labctl.instruments import Cell
 from labctl.limited import LimitedProbeBoard
 from labctl.limits import Envelope
 

@@ -10,8 +10,8 @@ import pytest
 
 from drivers.board_errors import BoardTrippedError
 from drivers.board_link import REPLY_TIME
+from labctl.board_data import Cell, Pulse, PulseReceipt
 from labctl.errors import InDoubtError, LinkError
-from labctl.instruments import Cell, Pulse, PulseReceipt
 
 if TYPE_CHECKING:
     from drivers.probe_board import LabctlProbeBoard

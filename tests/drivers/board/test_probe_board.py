@@ -15,18 +15,9 @@ from drivers import board_link
 from drivers.board_errors import BoardError, BoardTrippedError
 from drivers.board_link import REPLY_TIME, BoardLink
 from drivers.probe_board import LabctlProbeBoard, ProbeBoardSettings
+from labctl.board_data import BoardState, Cell, ComplianceAction, Pulse, PulseReceipt, ReadScheme, Trip, WriteScheme
 from labctl.errors import EquipmentError, InputError, LinkError
-from labctl.instruments import (
-    BoardState,
-    Cell,
-    ComplianceAction,
-    Identity,
-    Pulse,
-    PulseReceipt,
-    ReadScheme,
-    Trip,
-    WriteScheme,
-)
+from labctl.instruments import Identity
 
 if TYPE_CHECKING:
     from tests.drivers.board.conftest import Clock, ScriptedPort

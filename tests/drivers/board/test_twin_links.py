@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from drivers.board_frames import POLL_TIME
 from drivers.board_link import BoardLink
 from drivers.probe_board import LabctlProbeBoard, ProbeBoardSettings
+from labctl.board_data import BoardState, Cell, Pulse
 from labctl.errors import EquipmentError, InDoubtError, LinkError
-from labctl.instruments import BoardState, Cell, Pulse
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die

@@ -13,7 +13,7 @@ from pyvisa.errors import VisaIOError
 from drivers.keithley_2400 import Keithley2400
 from drivers.keithley_2400_link import TOKEN
 from drivers.scpi import ScpiLink
-from labctl.instruments import SourceSetup
+from labctl.smu_data import SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

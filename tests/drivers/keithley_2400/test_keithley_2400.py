@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from labctl.errors import LinkError, RefusedError, SettingError
-from labctl.instruments import OffMode, SourceSetup
+from labctl.smu_data import OffMode, SourceSetup
 
 if TYPE_CHECKING:
     from drivers.keithley_2400 import Keithley2400

@@ -17,7 +17,7 @@ from drivers.keithley_2400 import Keithley2400
 from drivers.keithley_2400_link import TOKEN
 from drivers.scpi import ScpiLink
 from labctl.errors import EquipmentError
-from labctl.instruments import SourceSetup
+from labctl.smu_data import SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

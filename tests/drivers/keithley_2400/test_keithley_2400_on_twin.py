@@ -12,7 +12,7 @@ from pyvisa.resources import MessageBasedResource
 from drivers.keithley_2400 import Keithley2400
 from drivers.keithley_2400_link import Keithley2400Entry
 from labctl.errors import LabctlError, LinkError, RefusedError, SettingError, TrippedError
-from labctl.instruments import OffMode, SourceSetup
+from labctl.smu_data import OffMode, SourceSetup
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die

@@ -11,7 +11,7 @@ from pyvisa.errors import VisaIOError
 
 from drivers.keithley_2600 import SHUT_DOWN, Keithley2600
 from drivers.tsp import TspLink
-from labctl.instruments import SourceSetup
+from labctl.smu_data import SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -10,7 +10,8 @@ import pytest
 from drivers.keithley_2600 import Keithley2600, Keithley2600Settings
 from drivers.keithley_2600_knobs import MODELS
 from labctl.errors import LinkError, RefusedError, SettingError
-from labctl.instruments import Identity, OffMode, SourceSetup
+from labctl.instruments import Identity
+from labctl.smu_data import OffMode, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

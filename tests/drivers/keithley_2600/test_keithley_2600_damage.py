@@ -16,7 +16,7 @@ from pyvisa.errors import VisaIOError
 from drivers.keithley_2600 import Keithley2600
 from drivers.tsp import TspLink
 from labctl.errors import LabctlError, LinkError
-from labctl.instruments import Reading, SourceSetup
+from labctl.smu_data import Reading, SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

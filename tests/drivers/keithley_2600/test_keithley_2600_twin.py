@@ -12,7 +12,7 @@ import pyvisa
 from drivers.keithley_2600 import Keithley2600
 from drivers.tsp import TspLink
 from labctl.errors import LinkError, RefusedError, SettingError, TrippedError
-from labctl.instruments import OffMode, SourceSetup
+from labctl.smu_data import OffMode, SourceSetup
 from sim_backend.clock import VirtualClock
 from sim_backend.panels.keithley_2600 import Keithley2600Panel
 from sim_backend.visa_library import TwinVisaLibrary

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from labctl.board_data import Cell
 from labctl.errors import LinkError
-from labctl.instruments import Cell, SourceSetup
+from labctl.smu_data import SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

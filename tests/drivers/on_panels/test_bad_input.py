@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from labctl.board_data import Cell
 from labctl.errors import BenchFileError, EquipmentError, IdentityError, LinkError, RefusedError, SettingError
-from labctl.instruments import Cell, SourceSetup
+from labctl.smu_data import SourceSetup
 from sim_backend.panels import keithley_2400, keithley_2450, keithley_2600, keysight_b2900
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.errors import EnvelopeError, LinkError, RefusedError, SettingError
-from labctl.instruments import Cell, PulseTrain, ReadScheme, SourceSetup, WriteScheme
+from labctl.smu_data import PulseTrain, SourceSetup
 from sim_backend.smu_terminals import Operating
 
 if TYPE_CHECKING:

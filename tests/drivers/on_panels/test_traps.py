@@ -9,8 +9,9 @@ import pytest
 from pyvisa import ResourceManager
 
 from drivers import keithley_2400_readings, keithley_2450_knobs, keithley_2600_knobs, keysight_b2900_readings
+from labctl.board_data import Cell, Pulse
 from labctl.errors import RefusedError, SettingError
-from labctl.instruments import Cell, Pulse, SourceSetup
+from labctl.smu_data import SourceSetup
 from sim_backend.panels import keithley_2400, keithley_2450, keysight_b2900
 from sim_backend.smu_terminals import Operating
 from sim_backend.visa_library import TwinVisaLibrary

@@ -14,8 +14,8 @@ from labctl import feature_messages, messages
 from labctl.backend import BackendOptions
 from labctl.bench import Bench
 from labctl.bench_file import DEFAULT_BENCH, read_bench
+from labctl.board_data import Cell
 from labctl.board_features import Coding
-from labctl.instruments import Cell
 from labctl.limits import Envelope
 from labctl.wire import FrameReader, Kind, Opcode
 from sim_backend.backend import TwinBackend

@@ -16,10 +16,11 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labctl.board_data import Cell, ComplianceAction, Pulse, ReadScheme, WriteScheme
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.errors import EquipmentError, InputError
-from labctl.instruments import Cell, ComplianceAction, Pulse, PulseTrain, ReadScheme, SourceSetup, WriteScheme
 from labctl.pulse_life import LifeLedger
+from labctl.smu_data import PulseTrain, SourceSetup
 
 if TYPE_CHECKING:
     from labctl.bench import Bench

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labctl.board_data import Cell, ComplianceAction, Pulse, ReadScheme, WriteScheme
 from labctl.board_features import Coding, Direction, ProductSetup
 from labctl.errors import EnvelopeError, EquipmentError, InputError
-from labctl.instruments import Cell, ComplianceAction, Pulse, PulseTrain, ReadScheme, SourceSetup, WriteScheme
+from labctl.smu_data import PulseTrain, SourceSetup
 
 if TYPE_CHECKING:
     from labctl.bench import Bench

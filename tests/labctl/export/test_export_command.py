@@ -108,6 +108,20 @@ def test_a_pipe_in_the_folder_keeps_nobody_waiting(labctl: Any, ramp: Any, make_
     assert labctl("export").code == 0
 
 
+def test_a_link_in_the_folder_leads_nowhere(labctl: Any, ramp: Any, make_run: Any, tmp_path: Path) -> None:
+    folder, mine = make_run(), tmp_path / "mine"
+    mine.mkdir()
+    try:
+        (folder / "export").symlink_to(mine)
+    except OSError:
+        pytest.skip("no links here")
+    done = labctl("export")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "choose a place with --out" in done.err
+    assert list(mine.iterdir()) == []
+    assert labctl("export", "--out", folder / "export").code == 0  # who names it means it
+
+
 @pytest.mark.parametrize("module", ["h5netcdf", "h5py"])
 def test_without_the_library_it_says_what_to_install(
     labctl: Any, ramp: Any, make_run: Any, monkeypatch: pytest.MonkeyPatch, module: str
@@ -152,6 +166,7 @@ DAMAGES = {
     "a name that is none": "UPDATE record_type SET columns = replace(columns, 'note', '../x')",
     "a type that is none": "UPDATE record_type SET columns = replace(columns, '\"str\"', '[]')",
     "a name twice": "UPDATE record_type SET columns = replace(columns, 'note', 'met')",
+    "a row along nothing": """UPDATE record_type SET columns = replace(columns, '"along": ""', '"along": "../x"')""",
     "a step that is none": "UPDATE record SET step = 'x'",
 }
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from dataclasses import make_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 
 import labctl as package
+from labctl.records import Along, columns
+from labctl.units import Amperes, Volts
 
 h5py: Any = pytest.importorskip("h5py")
 xr: Any = pytest.importorskip("xarray")
@@ -44,8 +49,41 @@ def test_rows_of_one_length_share_a_dimension_and_shorter_ones_end_in_nan(
     assert dataset["current"].dims == dataset["found"].dims == ("record", "line_2")
     assert dict(dataset.sizes) == {"record": 5, "line": 2, "line_2": 3}
     assert dataset["line_2"].values.tolist() == [0, 1, 2]
-    assert dataset["line_2"].attrs["long_name"] == "place in the row of numbers: current, found"
+    assert dataset["line_2"].attrs["long_name"] == "place in the row of numbers, counted from 0: current, found"
     np.testing.assert_array_equal(dataset["current"].values[2], [0, 1e-6, np.nan])
+
+
+def test_rows_lie_along_what_their_protocol_says(labctl: Any, make_run: Any) -> None:
+    kind = make_dataclass(
+        "Product",
+        [
+            ("drive", Annotated[tuple[Volts, ...], Along("input")]),
+            ("current", Annotated[tuple[Amperes, ...], Along("output")]),
+            ("share", Annotated[tuple[float, ...], Along("input")]),
+            ("part", Annotated[tuple[float, ...], Along("output")]),
+            ("plain", tuple[float, ...]),
+            ("odd", Annotated[tuple[float, ...], Along("record")]),
+        ],
+        frozen=True,
+    )
+    make_run("running", own=[kind((0.1, 0.2), (1e-6, 2e-6), (0.5, 1.0), (3.0,), (1.0, 2.0), (1.0,))], kind=kind)
+    dataset = opened(labctl("export"))
+    assert {name: dataset[name].dims[1] for name in dataset.data_vars} == {
+        "drive": "input", "current": "output", "share": "input", "part": "output_2", "plain": "line", "odd": "record_2",
+    }  # fmt: skip
+    assert dataset["input"].attrs["long_name"] == "input, counted from 0: drive, share"
+    assert dataset["output_2"].attrs["long_name"] == "output, counted from 0: part"
+    with package.open_run() as run:
+        assert run.to_xarray()["current"].dims == ("record", "output")
+        assert [column.along for column in columns(run.records[0].__class__)][:2] == ["input", "output"]
+
+
+def test_records_of_before_rows_said_what_they_lie_along_are_known(labctl: Any, ramp: Any, make_run: Any) -> None:
+    folder = make_run()
+    with closing(sqlite3.connect(folder / "run.sqlite", isolation_level=None)) as db:
+        db.execute("""UPDATE record_type SET columns = replace(columns, ', "along": ""', '')""")
+    dataset = opened(labctl("export"))
+    assert dataset["conductance"].attrs["long_name"] == "conductance: Mean of the reads"
 
 
 def test_it_says_what_is_what(labctl: Any, ramp: Any, make_run: Any) -> None:
@@ -104,12 +142,22 @@ def test_the_file_is_plain_netcdf(labctl: Any, ramp: Any, make_run: Any) -> None
     with h5py.File(labctl("export").out.strip()) as file:
         assert "_NCProperties" in file.attrs
         assert file["met"].dtype == np.int8
-        assert (file["met"].attrs["flag_meanings"], list(file["met"].attrs["flag_values"])) == ("no yes", [0, 1])
+        assert (file["met"].attrs["flag_meanings"], list(file["met"].attrs["flag_values"])) == (b"no yes", [0, 1])
         assert file["note"].dtype == "S1"  # characters, UTF-8
         assert file["note"].maxshape[0] is None
-        assert file["conductance"].attrs["coordinates"] == "step row column time"
+        assert file["conductance"].attrs["coordinates"] == b"step row column time"
         assert np.isnan(file["conductance"].attrs["_FillValue"]).all()
         assert "_FillValue" not in file["record"].attrs
+        for attributes in (file.attrs, *(variable.attrs for variable in file.values())):
+            for name in attributes:
+                kind = h5py.check_string_dtype(attributes.get_id(name).dtype)
+                assert kind is None or kind.length is not None or name == "_NCProperties"  # characters, too
+
+
+def test_a_long_attribute_is_kept_whole(labctl: Any, ramp: Any, make_run: Any) -> None:
+    note = "Ω" * 70_000
+    make_run(note=note)
+    assert opened(labctl("export")).attrs["note"] == note
 
 
 @pytest.mark.parametrize("end", ["running", "finished"])

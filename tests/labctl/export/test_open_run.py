@@ -103,6 +103,7 @@ def test_a_figure_is_a_picture_or_a_file(ramp: Any, make_run: Any, tmp_path: Pat
     with package.open_run(make_run()) as run:
         figure = run.figure()
     assert figure.data.panels[0].y.unit == "S"
+    assert repr(figure) == "<figure: ramp>"  # not the numbers: a notebook keeps it beside the picture
     assert figure._repr_png_().startswith(b"\x89PNG")
     figure.save(tmp_path / "x.pdf")
     assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")

@@ -40,10 +40,19 @@ def window(
 def test_numbers_are_copied_as_csv_with_units(window: LiveWindow) -> None:
     window.pages.copy_csv()
     header, *rows = csv.reader(QGuiApplication.clipboard().text().splitlines())
-    assert header == ["step", "level", "target (S)", "conductance (S)", "error (levels)", "bursts"]
+    assert header == [
+        "step",
+        "bench time (s)",
+        "level",
+        "target (S)",
+        "conductance (S)",
+        "error (levels)",
+        "bursts",
+    ]
     assert [row[0] for row in rows] == ["1.0", "2.0", "3.0"]
-    assert float(rows[2][4]) == 0.3
-    assert rows[1][4] == ""
+    assert [row[1] for row in rows] == ["0.01", "0.02", "0.03"]
+    assert float(rows[2][5]) == 0.3
+    assert rows[1][5] == ""
 
 
 def test_a_picture_is_copied(window: LiveWindow) -> None:

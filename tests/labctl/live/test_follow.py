@@ -14,6 +14,7 @@ import pytest
 
 from labctl.errors import StoreError
 from labctl.live.follow import Follower
+from labctl.run_reader import RunReader
 from labctl.store import DATABASE, write_manifest
 from labctl.units import Volts
 
@@ -134,6 +135,63 @@ def test_the_state_is_followed_and_a_resumed_run_too(
         assert follower.total_steps == 9 + len(seen)
     assert seen == ["running", "stopped", "running", "finished"]
     assert follower.state.detail == {"passed": True}
+
+
+def test_a_run_that_was_at_rest_is_followed_when_it_goes_on(
+    new_run: Callable[..., Path],
+    open_writer: Callable[..., RunWriter],
+    add_levels: Callable[[RunWriter, list[float]], None],
+) -> None:
+    """SQLite reads a database without a log as one that nobody changes."""
+    folder = new_run(steps=10)
+    writer = open_writer(folder)
+    add_levels(writer, [0.1] * 3)
+    writer.set_state(NOW, "stopped")
+    writer.close()
+    follower = Follower(folder, lambda: 0.0)
+    follower.poll()
+    follower.poll()
+    again = open_writer(folder)
+    again.set_state(NOW, "running")
+    add_levels(again, [0.1] * 2)
+    follower.poll()
+    assert (follower.state.state, follower.steps) == ("running", 5)
+    follower.poll()
+    add_levels(again, [0.1])
+    again.close()
+    follower.poll()
+    assert follower.steps == 6
+    assert follower.tables["record"].step.values.size == 6
+
+
+def test_many_records_are_read_some_at_a_time(
+    new_run: Callable[..., Path],
+    open_writer: Callable[..., RunWriter],
+    add_levels: Callable[[RunWriter, list[float]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of them at once, as Python's objects, are a GB for a million records."""
+    read: list[int] = []
+    records = RunReader.records
+
+    def count(reader: RunReader, name: str, after: int = 0, limit: int = -1) -> list[tuple[object, ...]]:
+        rows = records(reader, name, after, limit)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(RunReader, "records", count)
+    monkeypatch.setattr("labctl.live.follow._AT_ONCE", 7)
+    folder = new_run(steps=20)
+    writer = open_writer(folder)
+    add_levels(writer, [0.1] * 20)
+    follower = Follower(folder, lambda: 0.0)
+    looks = 0
+    while looks == 0 or follower.is_behind:
+        assert follower.poll()
+        looks += 1
+    assert (looks, read) == (3, [7, 7, 6])
+    assert follower.tables["record"].step.values.tolist() == list(range(1, 21))
+    assert follower.course.last == 20
 
 
 @pytest.mark.parametrize(

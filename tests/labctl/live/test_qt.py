@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,6 +11,7 @@ import pytest
 
 from labctl.errors import InputError
 from labctl.live import app, qt
+from labctl.window_process import WindowAhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,3 +91,35 @@ def test_the_package_is_imported_without_qt() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("package", "said"),
+    [
+        ("raise ImportError", 'labctl: the live window needs PySide6 and pyqtgraph: pip install "labctl[live]"'),
+        ("__version__ = '6.12.0'", "labctl: PySide6 6.12.0 does not work with the live window; 6.8 to 6.11 do"),
+    ],
+)
+def test_a_run_goes_on_without_its_window_and_says_what_to_install(package: str, said: str, tmp_path: Path) -> None:
+    stranger = tmp_path / "first" / "PySide6"
+    stranger.mkdir(parents=True)
+    (stranger / "__init__.py").write_text(package)
+    done = subprocess.run(
+        [sys.executable, "-m", "labctl", "run", "write-verify", "--live", "--json", "--set", "levels=2"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(stranger.parent), "DISPLAY": ":0", "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout)["passed"]) == (0, True)
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("run ")
+    assert len(rest) == 1
+    assert rest[0].startswith(said)
+
+
+def test_a_window_that_no_run_was_found_for_is_given_up() -> None:
+    with WindowAhead() as window:
+        process = window._process  # pyright: ignore[reportPrivateUsage]
+    assert process.returncode is not None

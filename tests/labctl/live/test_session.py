@@ -153,7 +153,7 @@ def test_a_finished_run_can_be_gone_back_over(window: LiveWindow, writer: RunWri
     assert x[-1] == 10
     look(window)
     assert window.body.traces[1].view.errors is not None
-    assert "step 10 of 40" in texts(window)
+    assert "step 10 of 40, at 100 ms" in texts(window)
     QTest.keyClick(window.replay.slider, Qt.Key.Key_Right)
     assert window.replay.slider.value() == 11
     QTest.keyClick(window.replay.slider, Qt.Key.Key_End)
@@ -195,6 +195,20 @@ def test_the_bench_page_shows_instruments_limits_and_log(window: LiveWindow, wri
     assert isinstance(page, BenchPage)
     assert {"KEITHLEY 2450", "<b>7</b>", "keithley-2450", "TCPIP0::1", "1.3 V", "15 mA"} <= texts(page)
     assert "the board had tripped: CURRENT; cleared" in page.log.toPlainText()
+
+
+def test_an_instrument_that_tripped_is_named(window: LiveWindow, writer: RunWriter) -> None:
+    window.pages.show_page("bench")
+    page = window.pages.pages["bench"]
+    assert isinstance(page, BenchPage)
+    assert {shown.text() for shown in page.table.trips.values()} == {"none"}
+    error = {"type": "BoardTrippedError", "message": "smu at TCPIP0::1 answered with SAFE_STATE"}
+    writer.set_state(NOW, "failed", {"error": error})
+    page._looked = -10.0  # pyright: ignore[reportPrivateUsage]
+    window.refresh()
+    page.refresh()
+    assert page.table.trips["smu"].text() == "tripped"
+    assert "failed" in page.log.toPlainText()
 
 
 def test_pages_are_turned_by_keys(window: LiveWindow) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from labctl.live.colours import SHADES, shades
 from labctl.live.theme import DARK, LIGHT, Theme
 
 
@@ -49,3 +51,36 @@ def test_the_first_traces_are_told_apart_by_the_colour_blind(
     first, second, third = (simulated(colour, vision) for colour in theme.traces[:3])
     for one, other in ((first, second), (first, third), (second, third)):
         assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5 > 0.1
+
+
+def lightness(kind: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """CIE 1976 L* of every colour of a map, as luminance."""
+    names = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in shades(kind).tolist()]
+    return np.array([116 * luminance(name) ** (1 / 3) - 16 for name in names])
+
+
+@pytest.mark.parametrize("kind", ["number", "yes or no"])
+def test_more_is_lighter_on_every_map_of_numbers(kind: str) -> None:
+    """Who sees no colour at all still sees the order."""
+    rises = np.diff(lightness(kind))
+    assert rises.size == SHADES - 1
+    assert rises.min() > -0.3
+    assert lightness(kind)[-1] - lightness(kind)[0] > 60
+
+
+def test_zero_is_the_lightest_of_a_map_of_errors() -> None:
+    middle = SHADES // 2
+    light = lightness("signed")
+    assert abs(int(light.argmax()) - middle) <= 2
+    assert np.all(np.diff(light[: middle - 2]) > -0.3)
+    assert np.all(np.diff(light[middle + 2 :]) < 0.3)
+
+
+@pytest.mark.parametrize("vision", [DEUTERANOPIA, PROTANOPIA], ids=["deuteranopia", "protanopia"])
+def test_the_two_sides_of_an_error_are_told_apart_by_the_colour_blind(
+    vision: tuple[tuple[float, float, float], ...],
+) -> None:
+    colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in shades("signed").tolist()]
+    for place in range(1, SHADES // 3):
+        low, high = simulated(colours[place], vision), simulated(colours[-1 - place], vision)
+        assert sum((a - b) ** 2 for a, b in zip(low, high, strict=True)) ** 0.5 > 0.15

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QPalette, QWheelEvent
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel
 
 from labctl.live.axes import StepAxis, ValueAxis
 from labctl.live.follow import Follower
@@ -286,12 +286,14 @@ def test_a_zoomed_plot_keeps_still_until_it_is_told_to_follow(
     add_levels(writer, [0.1] * 3000)
     window.refresh()
     assert first.box.viewRange()[0] == zoomed
-    buttons = [button for button in window.body.findChildren(QPushButton) if not button.isHidden()]
-    assert len(buttons) == 2
-    buttons[0].click()
+    freeze = window.body.switches.freeze
+    assert freeze.isChecked()
+    freeze.click()
     assert first.box.viewRange()[0][1] > 6000
     assert second.box.viewRange()[0] == pytest.approx(first.box.viewRange()[0])
-    assert all(button.isHidden() for button in window.body.findChildren(QPushButton))
+    freeze.click()
+    assert first.by_hand
+    assert second.by_hand
 
 
 def test_light_and_dark_follow_the_system(

@@ -14,8 +14,9 @@ import pytest
 
 from labctl.backend import BackendOptions
 from labctl.bench import Bench
+from labctl.board_data import Cell, ReadScheme, WriteScheme
 from labctl.errors import EquipmentError
-from labctl.instruments import Cell, ReadScheme, SourceSetup, WriteScheme
+from labctl.smu_data import SourceSetup
 from sim_backend.backend import TwinBackend
 from sim_backend.visa_session import VisaSession
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from labctl.board_data import Cell, Pulse, ReadScheme, WriteScheme
 from labctl.board_features import Coding, ProductSetup
 from labctl.errors import DeniedError
-from labctl.instruments import Cell, ProbeBoard, Pulse, ReadScheme, SourceSetup, WriteScheme
+from labctl.instruments import ProbeBoard
+from labctl.smu_data import SourceSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

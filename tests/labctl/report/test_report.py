@@ -7,11 +7,12 @@ import dataclasses
 import json
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from labctl.cli import main
 from labctl.figure import Axis, Figure, Panel, curve
 from labctl.protocol import Protocol
 from labctl.report.palette import DARK, LIGHT, Palette
+from labctl.units import Written
 
 pytest.importorskip("matplotlib")
 
@@ -113,6 +115,7 @@ def test_a_page_says_what_the_run_was_and_came_to(labctl: Any, slope: Any, make_
     page = page_of(labctl("report", "--json"))
     for words in (
         "slope", "a line that rises", folder.name, "finished, did not pass", "first light",
+        "on the twin backend, die W12-D3, 2026-08-01 12:00:00 UTC, by Ada",
         "top 4 mS at least 2 mS met", "share 1 at most 0.5 NOT MET", "points 5",
         "height 1.1 V set", "points 5 default How many there are.", "quick no default",
         "KEITHLEY 2450 0123 1.7", "TCPIP0::192.168.1.50::5025::SOCKET", "die id W12-D3", "twin device ru-azo", "seed 7",
@@ -252,6 +255,59 @@ def test_two_runs_stand_side_by_side(labctl: Any, slope: Any, make_run: Any) -> 
     assert not (one / "report" / "report.html").exists()
 
 
+def test_runs_of_different_protocols_have_summaries_of_their_own(
+    labctl: Any, slope: Protocol[Any, Any], offer: Any, make_run: Any
+) -> None:
+    one = make_run(settings={"height": "1.2 V"})
+    other = make_run(protocol="stranger")
+    page = page_of(labctl("report", one, other, "--json"))
+    assert "Summaries slope top 4 mS (at least 2 mS: met) share 1 (at most 0.5: NOT MET) points 5 stranger" in page.text
+    assert "What differs slope stranger protocol slope stranger" in page.text
+    manifest = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
+    manifest["parameters"]["depth"] = 7
+    (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    page = page_of(labctl("report", one, other, "--json"))
+    assert "What one run alone has slope nothing stranger depth 7 Course slope stranger" in page.text
+
+
+def test_a_run_that_took_other_steps_than_planned_is_whole(labctl: Any, slope: Any, make_run: Any) -> None:
+    make_run("finished", 3)
+    assert "steps 3; 5 were planned" in [" ".join(line.split()) for line in labctl("show").out.splitlines()]
+
+
+def test_a_parameter_without_a_value_is_called_as_it_is_set(
+    labctl: Any, slope: Protocol[Any, Any], offer: Any, make_run: Any
+) -> None:
+    def parse(value: object) -> object:
+        return None if value in (None, "auto") else value
+
+    class Perhaps(slope.parameters):
+        scale: Annotated[float | None, Written("number, or auto", parse, "auto")] = None
+        """What `auto` finds."""
+
+    folder = make_run()
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["parameters"]["scale"] = None
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    offer(dataclasses.replace(slope, parameters=Perhaps))
+    done = labctl("report", "--json")
+    assert "scale auto default What auto finds." in page_of(done).text
+    assert "What <code>auto</code> finds." in Path(done.json["page"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_terminal_shows_what_is_long_below_its_column(
+    labctl: Any, slope: Any, make_run: Any, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    make_run(note="word " * 60 + "x" * 200, log=["a cable was moved " * 20])
+    whole = labctl("show").out
+    assert max(map(len, whole.splitlines())) > 300  # into a pipe, a line stays one
+    monkeypatch.setattr("labctl.report.command._terminal_width", lambda: columns)
+    shown = labctl("show").out
+    assert max(map(len, shown.splitlines())) <= columns
+    assert "".join(shown.split()) == "".join(whole.split())
+
+
 def test_it_prints_where_the_files_are(labctl: Any, slope: Any, make_run: Any) -> None:
     make_run()
     done = labctl("report", "--json").json
@@ -299,6 +355,90 @@ def test_a_place_that_cannot_be_written_is_named(labctl: Any, slope: Any, make_r
     done = labctl("report", "--out", tmp_path / "file" / "below")
     assert done.code == 3
     assert "--out" in done.err
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_link_in_a_run_folder_leads_nowhere(
+    labctl: Any, slope: Any, make_run: Any, tmp_path: Path, beside: bool
+) -> None:
+    folder, other, mine = make_run(), make_run(), tmp_path / "mine"
+    mine.mkdir()
+    try:
+        if beside:
+            (folder / "report").mkdir()
+        (folder / "report" / "with_00000001" if beside else folder / "report").symlink_to(mine)
+    except OSError:
+        pytest.skip("no links here")
+    done = labctl("report", folder, *([other] if beside else []))
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "link" in done.err
+    assert "--out" in done.err
+    assert list(mine.iterdir()) == []
+
+
+def test_a_link_in_place_of_a_file_is_replaced(labctl: Any, slope: Any, make_run: Any, tmp_path: Path) -> None:
+    folder, mine = make_run(), tmp_path / "mine"
+    mine.write_text("mine")
+    (folder / "report").mkdir()
+    try:
+        for name in ("report.html", "figure.png.part"):
+            (folder / "report" / name).symlink_to(mine)
+    except OSError:
+        pytest.skip("no links here")
+    assert labctl("report", folder).code == 0
+    assert mine.read_text() == "mine"
+    assert not (folder / "report" / "report.html").is_symlink()
+
+
+@pytest.mark.parametrize("command", ["report", "show"])
+def test_ctrl_c_is_no_remark_of_a_page(
+    labctl: Any, slope: Protocol[Any, Any], offer: Any, make_run: Any, command: str
+) -> None:
+    def impatient(*arguments: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+
+    folder = make_run("stopped")
+    offer(dataclasses.replace(slope, figure=impatient, summarise=impatient))
+    done = labctl(command)
+    assert (done.code, done.out, done.err.count("\n")) == (130, "", 1)
+    assert "stopped" in done.err
+    assert not (folder / "report").exists()
+
+
+def test_ctrl_c_during_the_writing_leaves_files_that_belong_together(
+    labctl: Any, slope: Any, make_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
+
+    def impatient(path: Path, content: bytes) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return write(path, content)
+
+    folder = make_run()
+    monkeypatch.setattr(Path, "write_bytes", impatient)
+    assert labctl("report").code == 0
+    assert sorted(path.name for path in (folder / "report").iterdir()) == ["figure.pdf", "figure.png", "report.html"]
+
+
+def test_a_disk_that_is_full_leaves_what_was_there(
+    labctl: Any, slope: Any, make_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if "figure.pdf" in path.name:
+            write(path, content[:1])
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    folder = make_run()
+    assert labctl("report").code == 0
+    before = {path.name: path.stat().st_mtime_ns for path in (folder / "report").iterdir()}
+    monkeypatch.setattr(Path, "write_bytes", full)
+    done = labctl("report")
+    assert done.code == 3
+    assert "No space left on device; choose another with --out" in done.err
+    assert {path.name: path.stat().st_mtime_ns for path in (folder / "report").iterdir()} == before
 
 
 def test_without_matplotlib_it_says_what_to_install(

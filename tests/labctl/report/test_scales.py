@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.figure import Axis, Bars, Map, Panel, curve
-from labctl.report.scales import extent, power_and_unit, scale_of, value_scale
+from labctl.figure import Axis, Band, Bars, Curve, Map, Panel, curve, histogram
+from labctl.report.scales import extent, has_values, is_whole, power_and_unit, scale_of, value_scale
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,37 @@ def test_colours_of_compared_maps_mean_the_same_and_a_diverging_one_has_0_in_its
     assert (value_scale([diverging], mark).low, value_scale([diverging], mark).high) == (-4.0, 4.0)
     nothing = Map(np.full((2, 2), math.nan), "error")
     assert value_scale([], nothing).low < value_scale([], nothing).high
+
+
+NAN = np.full(2, np.nan)
+
+
+@pytest.mark.parametrize(
+    ("mark", "there"),
+    [
+        (curve([1, 2], [np.nan, 3]), True),
+        (curve([1, 2], NAN), False),
+        (curve([], []), False),
+        (histogram([]), False),
+        (histogram([1.0]), True),
+        (Band(np.arange(2.0), NAN, NAN), False),
+        (Map(np.array([[np.nan, 1.0]]), "g"), True),
+        (Map(NAN[np.newaxis], "g"), False),
+    ],
+)
+def test_a_mark_without_a_number_shows_nothing(mark: Curve | Band | Bars | Map, there: bool) -> None:
+    assert has_values((mark,)) is there
+
+
+def test_counts_and_lines_are_whole() -> None:
+    bars = Bars(np.arange(4.0) - 0.5, np.array([1.0, 0.0, 7.0]))
+    assert (is_whole((bars,), "x"), is_whole((bars,), "y")) == (True, True)
+    assert not is_whole((histogram([0.1, 0.2, 0.35]),), "x")
+    assert is_whole((Map(np.ones((2, 2)), "g"),), "x")
+    assert not is_whole((curve([1, 2], [0.5, 1.0]),), "y")
+
+
+def test_a_map_of_a_part_lies_where_the_part_does() -> None:
+    part = (Map(np.ones((2, 4)), "g", first=(10, 30)),)
+    assert extent(part, "x", log=False) == (29.5, 33.5)
+    assert extent(part, "y", log=False) == (9.5, 11.5)

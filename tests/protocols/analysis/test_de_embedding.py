@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labctl.board_data import ReadScheme
 from labctl.errors import EquipmentError, ParameterError
-from labctl.instruments import ReadScheme
 from protocols.analysis.array_law import ArrayLaw
 from protocols.analysis.de_embedding import de_embedded
 from protocols.analysis.wire_network import Wires

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from labctl.board_data import ReadScheme
 from labctl.errors import ParameterError
-from labctl.instruments import ReadScheme
 from protocols.analysis.array_law import ArrayLaw
 from protocols.analysis.wire_network import Wires, operating_points
 from protocols.analysis.wire_products import (

@@ -119,3 +119,15 @@ def test_memory_is_exact_to_the_last_bit() -> None:
     assert (other.covariance == known.covariance).all()
     assert other.reach == known.reach
     assert other.spread[DOWN] == known.spread[DOWN]
+
+
+def test_a_law_by_which_cells_race_leaves_every_state_known() -> None:
+    known, every = ArrayFilter(50, PRIOR), np.ones(50, bool)
+    variance = np.full(50, READ**2)
+    known.locate(every, np.full(50, 1000.0), variance)
+    known._laws[UP].profile = np.geomspace(80e-9, 80e-22, len(known._laws[UP].profile))
+    known.predict(np.full(50, 1e-4), np.ones(50))
+    assert known.sigma.max() <= LEVELS
+    known.update(every, np.linspace(2000.0, 15000.0, 50), variance)
+    assert np.linalg.eigvalsh(known.covariance).min() >= 0
+    assert (known.sigma > 0).all()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from labctl.instruments import ReadScheme, WriteScheme
+from labctl.board_data import ReadScheme, WriteScheme
 from sim_backend.crossbar.linear import LinearCrossbar
 from sim_backend.crossbar.network import Network, Sources
 from sim_backend.crossbar.nonlinear import solve_nonlinear

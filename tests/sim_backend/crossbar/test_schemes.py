@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.board_data import ReadScheme, WriteScheme
 from labctl.errors import ModelError
-from labctl.instruments import ReadScheme, WriteScheme
 from sim_backend.crossbar.linear import LinearCrossbar
 from sim_backend.crossbar.schemes import (
     Direction,

@@ -13,10 +13,10 @@ import pytest
 from labctl.backend import BackendOptions
 from labctl.bench import Bench
 from labctl.bench_file import DEFAULT_BENCH, load_bench
+from labctl.board_data import BoardState, Cell, Pulse, Trip
 from labctl.cli import main
 from labctl.engine import RunResult, Watcher, resume, run
 from labctl.errors import EquipmentError, InputError, LabctlError, StoreError
-from labctl.instruments import BoardState, Cell, Pulse, Trip
 from labctl.plan import RunRequest
 from labctl.run_reader import RunReader
 from labctl.toml_source import TomlSource

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from labctl.instruments import ReadScheme
+from labctl.board_data import ReadScheme
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named
 from sim_backend.device_models.interface import Train

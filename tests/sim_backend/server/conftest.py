@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from labctl.bench_file import BenchFile
-    from labctl.instruments import BoardStatus
+    from labctl.board_data import BoardStatus
 
 PATIENCE = 60.0
 """How long (s) a process may take for what takes it a second."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from labctl.instruments import BoardState
+from labctl.board_data import BoardState
 from sim_backend.server.bounds import Bounds
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import serial
 
-from labctl.instruments import BoardState, Cell, Pulse, Trip
+from labctl.board_data import BoardState, Cell, Pulse, Trip
 from labctl.messages import pack_entries, unpack_error
 from labctl.wire import ErrorCode, Kind, Opcode
 from sim_backend.panels.probe_board import ProbeBoardPanel

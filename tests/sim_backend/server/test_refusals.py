@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from labctl.backend import WallClock
+from labctl.board_data import BoardState, Cell, Pulse
 from labctl.errors import ModelError
-from labctl.instruments import BoardState, Cell, Pulse
 from labctl.messages import pack_arm, pack_entries
 from labctl.wire import Kind, Opcode
 from sim_backend.smu_terminals import SmuTerminals

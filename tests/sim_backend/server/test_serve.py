@@ -18,10 +18,10 @@ import serial
 
 from labctl.backend import BackendOptions
 from labctl.bench_file import load_bench
+from labctl.board_data import Cell, Pulse
 from labctl.cli import main
 from labctl.engine import Watcher, run
 from labctl.errors import DieFileError
-from labctl.instruments import Cell, Pulse
 from labctl.messages import pack_entries, unpack_receipt
 from labctl.plan import RunRequest
 from labctl.run_reader import RunReader

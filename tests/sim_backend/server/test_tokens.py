@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.board_data import BoardState
 from labctl.errors import InputError, StoreError
-from labctl.instruments import BoardState
 from sim_backend.server.bounds import Bounds
 from sim_backend.server.tokens import LONGEST, Lock, load_token
 

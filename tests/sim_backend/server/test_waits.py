@@ -22,7 +22,8 @@ PROTOCOL = '''
 
 from dataclasses import dataclass
 
-from labctl.instruments import Cell, ProbeBoard
+from labctl.board_data import Cell
+from labctl.instruments import ProbeBoard
 from labctl.protocol import STEP_END, Outcome, Parameters, Protocol
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from labctl.instruments import Feature
+from labctl.board_data import Feature
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import device_named
 from sim_backend.die import Die

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labctl.instruments import ReadScheme, WriteScheme
+from labctl.board_data import ReadScheme, WriteScheme
 
 if TYPE_CHECKING:
     from sim_backend.panels.probe_board import ProbeBoardPanel

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from labctl.board_data import Trip
 from labctl.errors import ModelError, StoreError
-from labctl.instruments import Trip
 from sim_backend.clock import VirtualClock
 from sim_backend.device_models.catalogue import model_of, profile_named
 from sim_backend.die import Die
