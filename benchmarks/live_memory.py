@@ -5,8 +5,9 @@ the fields of `write-verify`; a window, offscreen, follows them, each of its pag
 opens a window on the whole run: its peak is what attaching costs. The redraws are of the whole window on ten thousand
 records, with one more record each time.
 
-"Flat" is: less than 1 MiB more for 1,000 redraws, once the first thousand have filled what is filled once. What is kept
-of every record is numbers, 8 bytes a field; the slope over records is printed beside what that makes.
+"Flat" is: less than 1 MiB more for 1,000 redraws, once the first thousand have filled what is filled once. Up to
+`labctl.live.thinning.MOST` records the numbers of every one are kept, 8 bytes a field, and beyond it as many of them;
+the slope over the records after that is printed beside what keeping all of them would make.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl.live.qt import application, require_qt
+from labctl.live.thinning import MOST
 from labctl.run_names import run_name
 from labctl.store import RunWriter, make_run_folder, write_manifest
 from labctl.units import Levels, Seconds, Siemens, Volts
@@ -106,12 +108,15 @@ def new_run(folder: Path) -> Path:
 
 def show_all(window: LiveWindow, follower: Follower) -> None:
     """Let a window take in all records, and draw each of its pages."""
+    from PySide6.QtCore import QCoreApplication
+
     window.refresh()
     while follower.is_behind:
         window.refresh()
     for page in window.pages.pages:
         window.pages.show_page(page)
         window.refresh()
+        QCoreApplication.processEvents()  # a page gets its size
         window.grab()
 
 
@@ -132,9 +137,13 @@ def follow(run: Path) -> None:
             print(f"{first + BLOCK:>12,} records {resident():>8.1f} MiB")
     window.close()
     counts, sizes = [count for count, _ in table], [size for _, size in table]
-    slope = float(np.polyfit(np.array(counts), np.array(sizes), 1)[0]) * 2**20
+    begin = next(place for place, count in enumerate(counts) if count > MOST)
+    slope = float(np.polyfit(np.array(counts[begin:]), np.array(sizes[begin:]), 1)[0]) * 2**20
     fields = len(Written.__dataclass_fields__)
-    print(f"slope: {slope:.0f} bytes a record; 8 bytes for each of its {fields} fields are {8 * fields}")
+    print(
+        f"slope beyond {MOST:,} records: {slope:.0f} bytes a record; "
+        f"8 bytes for each of its {fields} fields are {8 * fields}"
+    )
 
 
 def attach(run: Path) -> None:

@@ -76,7 +76,7 @@ class AtHand(QObject):
             self._say(f"{card.name} holds no numbers")
             return
         copy_text(text)
-        self._say(f"copied: numbers of {card.name}, {max(0, text.count(chr(10)) - 1):,} rows")
+        self._say(f"copied: numbers of {card.name}, {max(0, text.count(chr(10)) - 1 - text.startswith('#')):,} rows")
 
     def open_menu(self, card: Card | None = None, at: QPoint | None = None) -> QMenu | None:
         """Open the menu of a card, or of the one at hand; return it."""

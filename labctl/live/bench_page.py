@@ -225,8 +225,9 @@ def trips(follower: Follower) -> list[Figure]:
     for table in follower.tables.values():
         for name in _TRIPS:
             if name in table.numbers:
-                flags = table.numbers[name].values
-                found.append(Figure(words(name), f"{np.count_nonzero(flags == 1):,} of {flags.size:,}"))
+                flags = table.numbers[name].values[table.counted]
+                more, count = (table.dropped.ones.get(name, 0), table.count) if table.is_whole else (0, flags.size)
+                found.append(Figure(words(name), f"{np.count_nonzero(flags == 1) + more:,} of {count:,}"))
     return found
 
 

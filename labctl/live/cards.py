@@ -11,7 +11,7 @@ from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from labctl.live.copying import csv_text, headed
+from labctl.live.copying import csv_note, csv_text, headed
 from labctl.live.figures import Rows
 from labctl.live.histogram import Histogram
 from labctl.live.labels import ElidedLabel, label, set_text
@@ -135,10 +135,12 @@ class TraceCard(Card):
     def refresh(self) -> None:
         """Say how many records are within the tolerance, or have no place on a logarithmic axis."""
         if self._tolerance is not None:
-            set_text(self._note, self._share_inside(self._tolerance))
-        elif not self.panel.is_error:
-            counts = [np.count_nonzero(self.view.shown(field) <= 0) for field in self.panel.fields]
-            set_text(self._note, left_out(int(sum(counts))) if self.view.log else "")
+            said = self._share_inside(self._tolerance)
+        elif not self.panel.is_error and self.view.log:
+            said = left_out(int(sum(np.count_nonzero(self.view.shown(field) <= 0) for field in self.panel.fields)))
+        else:
+            said = ""
+        set_text(self._note, "; ".join(filter(None, (said, self._table.note))))
 
     @property
     @override
@@ -150,7 +152,7 @@ class TraceCard(Card):
         unit = "levels" if self.view.levels else self.panel.unit
         headers = ["step", "bench time (s)", *(headed(field, unit) for field in self.panel.fields)]
         fields = [self.view.shown(field).tolist() for field in self.panel.fields]
-        return csv_text(
+        return csv_note(self._table) + csv_text(
             headers, zip(self._table.step.values.tolist(), self._table.times.tolist(), *fields, strict=True)
         )
 
@@ -169,10 +171,14 @@ class TraceCard(Card):
         set_text(self.readout, f"{at}: {', '.join(named)}")
 
     def _share_inside(self, tolerance: float) -> str:
-        sizes = np.abs(self._table.numbers[self.panel.fields[0]].values)
+        sizes = np.abs(self._table.numbers[self.panel.fields[0]].values[self._table.counted])
         known = int(np.count_nonzero(~np.isnan(sizes)))
         inside = int(np.count_nonzero(sizes <= tolerance))
         beyond = int(np.count_nonzero(sizes > self.view.span.high))
+        if self._table.is_whole:
+            others = self._table.dropped.errors
+            known, inside = known + others.known, inside + others.inside
+            beyond += others.known - int(others.bars(self.view.span).sum())
         text = f"{inside:,} of {known:,} within ±{tolerance:g} levels"
         return f"{text}, {beyond:,} beyond the axis" if beyond else text
 
@@ -203,8 +209,10 @@ class HistogramCard(Card):
     def redraw(self) -> None:
         """Draw what the table holds, on the axis of the plot beside it."""
         _, (low, high) = self._beside.view.box.viewRange()
-        errors = self._table.numbers[self._beside.panel.fields[0]].values
-        self._histogram.redraw(errors, self._beside.view.span, (low, high))
+        table, span = self._table, self._beside.view.span
+        errors = table.numbers[self._beside.panel.fields[0]].values[table.counted]
+        others = table.dropped.errors.bars(span) if table.is_whole else None
+        self._histogram.redraw(errors, span, (low, high), others)
 
 
 class FiguresCard(Card):

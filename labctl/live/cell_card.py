@@ -11,7 +11,7 @@ from typing_extensions import override
 from labctl.live.cards import Card
 from labctl.live.cell_history import MOST_CELLS, CellHistory
 from labctl.live.cell_view import CellView
-from labctl.live.copying import csv_text, headed
+from labctl.live.copying import csv_note, csv_text, headed
 from labctl.live.labels import ElidedLabel, set_text
 from labctl.live.manifest_facts import level_scale
 from labctl.live.manner import Switches, in_levels, left_out
@@ -102,10 +102,11 @@ class CellCard(Card):
         if not cells:
             text = "no cell chosen"
         elif len(cells) == 1:
-            count = self.history.indices(cells[0]).size
-            text = f"cell ({cells[0][0]}, {cells[0][1]}), {count:,} record{'s' if count != 1 else ''}"
+            text = f"cell ({cells[0][0]}, {cells[0][1]}), {self._records()}"
         else:
             text = f"{len(cells)} cells" + (" (as many as are shown)" if len(cells) == MOST_CELLS else "")
+        if len(cells) > 1 and self._table.is_thinned:
+            text += f", {self._records()}"
         set_text(self.heading, ", ".join(filter(None, (text, left_out(self._left_out)))))
         siemens = self._quantity is not None and self._quantity.unit == "S" and self._scale is not None
         self.in_levels.setVisible(siemens and self._quantity is not None and self._quantity.name != "off target")
@@ -122,7 +123,18 @@ class CellCard(Card):
             for cell in self.history.cells
             for index in self.history.indices(cell).tolist()
         )
-        return csv_text(["row", "column", "step", "bench time (s)", headed(self._quantity.name, unit)], rows)
+        return csv_note(self._table) + csv_text(
+            ["row", "column", "step", "bench time (s)", headed(self._quantity.name, unit)], rows
+        )
+
+    def _records(self) -> str:
+        """Return how many records the chosen cells have, and how many of them are drawn."""
+        drawn = sum(self.history.indices(cell).size for cell in self.history.cells)
+        count = sum(self.history.count(cell) for cell in self.history.cells)
+        said = f"{count:,} record{'s' if count != 1 else ''}"
+        if not self._table.is_thinned:
+            return said
+        return f"{drawn:,} of {said}" if self._table.is_whole else f"{said} kept"
 
     def _is_log(self) -> bool:
         """Return whether values are shown by their logarithms; what is best at 0 is not."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.live.thinning import cell_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,7 +27,7 @@ class CellHistory:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._seen = 0
+        self._seen = self._passes = 0
         self._parts: dict[Cell, list[NDArray[np.intp]]] = {}
 
     @property
@@ -41,13 +43,19 @@ class CellHistory:
     def refresh(self) -> None:
         """Take in what the table has gained; begin again where it was looked back into."""
         rows, columns = self._table.numbers["row"].values, self._table.numbers["column"].values
-        if rows.size < self._seen:
+        if rows.size < self._seen or self._passes != self._table.thinning.passes:
             self.choose(self.cells)
+            self._passes = self._table.thinning.passes
         start, self._seen = self._seen, rows.size
         for (row, column), parts in self._parts.items():
             fresh = np.flatnonzero((rows[start:] == row) & (columns[start:] == column)) + start
             if fresh.size:
                 parts.append(fresh)
+
+    def count(self, cell: Cell) -> int:
+        """Return how many records the cell has, those that were left out included unless somebody looks back."""
+        number = int(cell_numbers(np.array([float(cell[0])]), np.array([float(cell[1])]))[0])
+        return self.indices(cell).size + (self._table.dropped.of_cell(number) if self._table.is_whole else 0)
 
     def indices(self, cell: Cell) -> NDArray[np.intp]:
         """Return which records are the cell's, ascending, shape (n,)."""

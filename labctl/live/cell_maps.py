@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl.live.ranges import Span
+from labctl.live.thinning import LINES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,6 @@ _FIRST = ("conductance", "error", "written", "touched")
 """What is looked at first of a crossbar, in this order; other fields follow as they stand in the record."""
 _NO_MAP = ("row", "column", "boot", "delivered", "index")
 """Fields whose newest value says nothing about a cell."""
-_MOST_LINES = 1024
-"""Rows or columns up to which a board is believed; a foreign file may say anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +74,18 @@ class CellMaps:
 
     def __init__(self, table: Table, rows: int = 0, columns: int = 0) -> None:
         self._table = table
-        self._seen = 0
-        self.newest = np.full((min(rows, _MOST_LINES) or 1, min(columns, _MOST_LINES) or 1), -1, np.intp)
+        self._seen = self._passes = 0
+        self.newest = np.full((min(rows, LINES) or 1, min(columns, LINES) or 1), -1, np.intp)
 
     def refresh(self) -> None:
         """Take in what the table has gained; begin again where it was looked back into."""
         rows, columns = self._table.numbers["row"].values, self._table.numbers["column"].values
-        if rows.size < self._seen:
+        if rows.size < self._seen or self._passes != self._table.thinning.passes:
             self.newest.fill(-1)
-            self._seen = 0
+            self._seen, self._passes = 0, self._table.thinning.passes
         fresh = slice(self._seen, rows.size)
         inside = (rows[fresh] >= 0) & (columns[fresh] >= 0)
-        inside &= (rows[fresh] < _MOST_LINES) & (columns[fresh] < _MOST_LINES)
+        inside &= (rows[fresh] < LINES) & (columns[fresh] < LINES)
         index = self._seen + np.flatnonzero(inside)
         self._seen = rows.size
         if not index.size:
@@ -98,6 +97,8 @@ class CellMaps:
 
     def values(self, quantity: Quantity) -> NDArray[np.float64]:
         """Return the newest value of each cell, shape (rows, columns); NaN where there is none."""
+        if self._passes != self._table.thinning.passes:
+            self.refresh()
         source = self.of_records(quantity)
         found = np.full(self.newest.shape, np.nan)
         there = self.newest >= 0

@@ -53,7 +53,12 @@ def _table_text(table: Table) -> str:
     fields = {headed(name, units[name]): column.values.tolist() for name, column in table.numbers.items()}
     if not table.has_time:
         fields = {"bench time (s)": table.times.tolist(), **fields}
-    return csv_text(["step", *fields], zip(table.step.values.tolist(), *fields.values(), strict=True))
+    return csv_note(table) + csv_text(["step", *fields], zip(table.step.values.tolist(), *fields.values(), strict=True))
+
+
+def csv_note(table: Table) -> str:
+    """Return the line above a table that does not hold every record; "" above one that does."""
+    return f"# {table.note}; `labctl export --format csv` writes all of them\n" if table.is_thinned else ""
 
 
 def headed(name: str, unit: str) -> str:

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_MOST = 200_000
+"""Ends of steps that are all kept; beyond it every second one of them goes."""
+
+
 class Course:
-    """The ends of the steps of one run, in order."""
+    """The ends of the steps of one run, in order; of a very long one every n-th, and between them a straight line."""
 
     def __init__(self) -> None:
         self._numbers, self._times = GrowingColumn(), GrowingColumn()
+        self._is_thinned = False
 
     @property
     def last(self) -> int:
@@ -32,12 +37,20 @@ class Course:
             numbers, times = zip(*ends, strict=True)
             self._numbers.extend(numbers)
             self._times.extend(times)
+        if self._numbers.values.size > _MOST:
+            kept = np.arange(self._numbers.values.size) % 2 == 0
+            kept[-1] = True
+            self._numbers.keep(kept)
+            self._times.keep(kept)
+            self._is_thinned = True
 
     def times_of(self, steps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the bench time (s) at the end of each of `steps`, shape (n,); NaN for one that is not known."""
         numbers, times = self._numbers.values, self._times.values
         if not numbers.size:
             return np.full(steps.size, np.nan)
+        if self._is_thinned:
+            return np.interp(steps, numbers, times, left=np.nan, right=np.nan)
         at = np.minimum(np.searchsorted(numbers, steps), numbers.size - 1)
         return np.where(numbers[at] == steps, times[at], np.nan)
 

@@ -84,7 +84,7 @@ class FigurePage(QWidget):
 
     def _records(self) -> int:
         table = self._follower.tables.get(RECORDS)
-        return table.step.values.size if table is not None else 0
+        return table.count if table is not None else 0
 
     def _show(self) -> None:
         figure = self.source.made.figure

@@ -6,15 +6,13 @@ import os
 import platform
 import sys
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from labctl.errors import StoreError, UnitError
-from labctl.live.course import Course, spread
+from labctl.live.course import Course
 from labctl.live.growing import GrowingColumn
 from labctl.live.pace import Pace
+from labctl.live.table import Table
 from labctl.live.traces import choose_panels
 from labctl.records import ROW_TYPE
 from labctl.run_reader import RunReader, RunState
@@ -25,76 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from labctl.live.traces import Panel
-    from labctl.records import Column
 
 _AT_ONCE = 20_000
 """Rows that are read at once: some tenths of a second, and some ten MB while they are Python's objects."""
 _PATIENCE = 1.0
 """How long (s) the store may be unreadable, as while it is being made, before the window says so."""
-
-
-@dataclass(slots=True)
-class Table:
-    """The records of one type.
-
-    Args:
-        columns: its fields.
-        last_id: of the record read last.
-        last: that record's values, in the order of `columns`; empty before the first.
-        then: the values of the last record at the moment that somebody looks back to; None while nobody does.
-        step: of each record.
-        numbers: of each field that holds numbers.
-        ids: of each record.
-        course: of the run.
-    """
-
-    columns: tuple[Column, ...]
-    last_id: int = 0
-    last: tuple[Any, ...] = ()
-    then: tuple[Any, ...] | None = None
-    step: GrowingColumn = field(default_factory=GrowingColumn)
-    numbers: dict[str, GrowingColumn] = field(default_factory=dict[str, GrowingColumn])
-    ids: GrowingColumn = field(default_factory=GrowingColumn)
-    course: Course = field(default_factory=Course)
-    _places: GrowingColumn = field(default_factory=GrowingColumn)
-    _ends: GrowingColumn = field(default_factory=GrowingColumn)
-
-    @property
-    def shown(self) -> tuple[Any, ...]:
-        """The values of the last record that is shown."""
-        return self.last if self.then is None else self.then
-
-    @property
-    def places(self) -> NDArray[np.float64]:
-        """Where each record stands along the steps, shape (n,): those of one step stand evenly up to its end."""
-        fresh = self.step.everything[self._places.everything.size :]
-        if fresh.size:
-            self._places.extend(spread(fresh))
-        return self._places.values
-
-    @property
-    def times(self) -> NDArray[np.float64]:
-        """The bench time (s) of each record, shape (n,): its field `time`, or else the end of its step."""
-        if self.has_time:
-            return self.numbers["time"].values
-        fresh = self.step.everything[self._ends.everything.size :]
-        if fresh.size:
-            self._ends.extend(self.course.times_of(fresh))
-        return self._ends.values
-
-    @property
-    def has_time(self) -> bool:
-        """Whether the records say when they were taken."""
-        return any(column.name == "time" and column.unit == "s" for column in self.columns) and "time" in self.numbers
-
-    def show_until(self, step: float | None) -> None:
-        """Show the records of the steps up to `step` only; None: all of them, as they come."""
-        count = None if step is None else int(np.searchsorted(self.step.everything, step, side="right"))
-        for column in (self.step, self.ids, self._places, self._ends, *self.numbers.values()):
-            column.show_first(count)
 
 
 class Follower:
@@ -207,7 +141,9 @@ class Follower:
         self.looked_back = step
         for name, table in self.tables.items():
             table.show_until(step)
-            table.then = None if step is None else self._last_shown(name, table)
+            row = () if step is None else self._last_shown(name, table)
+            table.then_id = row[0] if row else 0
+            table.then = None if step is None else row[2:]
 
     def poll(self) -> bool:
         """Read what is new; return whether there are new records or other plots."""
@@ -251,6 +187,8 @@ class Follower:
             self.steps, self.bench_time = steps, reader.bench_time()
             while ends := reader.step_ends(self.course.last, _AT_ONCE):
                 self.course.extend(ends)
+        for name, table in self.tables.items():
+            self._thin(name, table)
         if state != self.state:
             self.state = state
             # A resumed run has another process; the next look reads its manifest.
@@ -288,17 +226,26 @@ class Follower:
         table.last_id, table.last = rows[-1][0], rows[-1][2:]
         self.newest = table
 
+    def _thin(self, name: str, table: Table) -> None:
+        panels = [panel for panel in self.panels if panel.record_type == name]
+        error = next((panel.fields[0] for panel in panels if panel.is_error), "")
+        table.thin([field for panel in panels for field in panel.fields], error, self.tolerance)
+
     def _last_shown(self, name: str, table: Table) -> tuple[Any, ...]:
-        """Return the values of the last record that is shown, read again: of texts only the newest are kept."""
-        ids = table.ids.values
+        """Return the row of the last record by the step that is looked back to, read again: not all of it is kept."""
+        ids, following = table.ids.values, table.ids.everything[table.ids.values.size :]
         if not ids.size:
             return ()
+        # Between the last record that is shown and the next one that is kept may lie some that were left out.
+        last = int(ids[-1])
+        many = int(following[0]) - last if following.size else 1
         try:
             with closing(RunReader(self.folder)) as reader:
-                rows = reader.records(name, after=int(ids[-1]) - 1, limit=1)
+                rows = reader.records(name, after=last - 1, limit=many)
         except StoreError:
             return ()  # the next look at the run says why
-        return rows[0][2:] if rows else ()
+        by_then = [row for row in rows if self.looked_back is None or row[1] <= self.looked_back]
+        return by_then[-1] if by_then else ()
 
     def _is_gone(self) -> bool:
         """Return whether the run's process is known to be dead; where that cannot be told for sure, it is not."""

@@ -26,17 +26,23 @@ class GrowingColumn:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """All numbers that are shown, shape (n,): a view, valid until the next `extend`."""
+        """All numbers that are shown, shape (n,): a view, valid until the next `extend` or `keep`."""
         return self._room[: self._size if self._shown is None else min(self._shown, self._size)]
 
     @property
     def everything(self) -> NDArray[np.float64]:
-        """All numbers, those that are not shown included, shape (n,): a view, valid until the next `extend`."""
+        """All numbers, also those that are not shown, shape (n,): a view, valid as long as `values`."""
         return self._room[: self._size]
 
     def show_first(self, count: int | None) -> None:
         """Show only the first `count` numbers, as they were at some time; None: all of them, as they come."""
         self._shown = count
+
+    def keep(self, which: NDArray[np.bool_]) -> None:
+        """Keep these of all numbers, shape (n,), and show all that are kept."""
+        kept = self._room[: self._size][which]
+        self._size, self._shown = kept.size, None
+        self._room[: kept.size] = kept
 
     def extend(self, values: Sequence[object] | NDArray[np.float64]) -> None:
         """Append `values`; None, infinities and whatever is no number count as NaN."""

@@ -9,25 +9,13 @@ from pyqtgraph import BarGraphItem, PlotWidget, mkBrush
 
 from labctl.live.axes import MARGINS, StepAxis, ValueAxis
 from labctl.live.band import ToleranceBand
+from labctl.live.histogram_counts import BINS, counts
 from labctl.live.ranges import Span, round_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labctl.live.theme import Theme
-
-BINS = 48
-"""Bars over the whole axis, half of them on each side of zero."""
-
-
-def counts(values: NDArray[np.float64], span: Span, bins: int = BINS) -> NDArray[np.intp]:
-    """Return how many of `values` lie in each of `bins` equal parts of `span`, shape (bins,).
-
-    NaN and what lies beyond the span are not counted; a value on the upper end is in the last bin.
-    """
-    inside = values[(values >= span.low) & (values <= span.high)]
-    places = ((inside - span.low) * (bins / (span.high - span.low))).astype(np.intp)
-    return np.bincount(np.minimum(places, bins - 1), minlength=bins)
 
 
 class Histogram(PlotWidget):
@@ -63,9 +51,18 @@ class Histogram(PlotWidget):
         if self._band:
             self._band.apply(theme)
 
-    def redraw(self, errors: NDArray[np.float64], span: Span, view: tuple[float, float]) -> None:
-        """Draw the distribution of `errors` (levels) over `span`, as far as it is in `view`."""
-        many = counts(errors, span)
+    def redraw(
+        self,
+        errors: NDArray[np.float64],
+        span: Span,
+        view: tuple[float, float],
+        others: NDArray[np.intp] | None = None,
+    ) -> None:
+        """Draw the distribution of `errors` (levels) over `span`, as far as it is in `view`.
+
+        `others` are errors that were counted before, in the same parts of the span, shape (BINS,).
+        """
+        many = counts(errors, span) if others is None else counts(errors, span) + others
         self.bars = np.linspace(span.low, span.high, BINS + 1), many
         height = (span.high - span.low) / BINS
         centres = span.low + (np.arange(BINS) + 0.5) * height

@@ -13,7 +13,7 @@ from labctl.live.cell_card import CellCard
 from labctl.live.cell_history import MOST_CELLS
 from labctl.live.cell_maps import CellMaps, Statistics, colour_span, quantities, statistics
 from labctl.live.colour_bar import ColourBar
-from labctl.live.copying import csv_text, headed
+from labctl.live.copying import csv_note, csv_text, headed
 from labctl.live.labels import ElidedLabel, set_text
 from labctl.live.manifest_facts import die_shape
 from labctl.live.manner import switch
@@ -104,7 +104,8 @@ class MapPage(QWidget):
         top, left, bottom, right = region
         found = statistics(values[top : bottom + 1, left : right + 1])
         where = "all cells" if self.region is None else f"rows {top} to {bottom}, columns {left} to {right}"
-        set_text(self.region_card.heading, f"{words(self.quantity.name)}, {where}")
+        thinned = "" if self._table.is_whole or not self._table.is_thinned else f", of {self._table.thinning} record"
+        set_text(self.region_card.heading, f"{words(self.quantity.name)}, {where}{thinned}")
         self.region_card.rows.show_figures(self._figures(found))
         self.cells.refresh()
 
@@ -113,7 +114,10 @@ class MapPage(QWidget):
         values = self.maps.values(self.quantity)
         rows, columns = np.nonzero(self.maps.newest >= 0)
         headers = ["row", "column", headed(self.quantity.name, self.quantity.unit)]
-        return csv_text(headers, zip(rows.tolist(), columns.tolist(), values[rows, columns].tolist(), strict=True))
+        note = "" if self._table.is_whole else csv_note(self._table)
+        return note + csv_text(
+            headers, zip(rows.tolist(), columns.tolist(), values[rows, columns].tolist(), strict=True)
+        )
 
     def _lay_out(self) -> None:
         chart = MapCard(self)

@@ -11,7 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ROUND = (1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)
+ROUND = (1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)
+"""The lengths that are round, within a decade and to the beginning of the next."""
 _OFF_SCALE = 0.01
 """Share of the errors that may lie beyond the axis: a few stuck cells must not flatten all others."""
 _AROUND_BAND = 1.5
@@ -33,7 +34,7 @@ class Span:
 def round_up(value: float) -> float:
     """Return the first of 1, 1.5, 2, 3, 5, 7.5, 10 times a power of ten that is not below a positive `value`."""
     decade = 10.0 ** math.floor(math.log10(value))
-    return next(decade * factor for factor in _ROUND if decade * factor >= value * (1 - 1e-12))
+    return next(decade * factor for factor in ROUND if decade * factor >= value * (1 - 1e-12))
 
 
 def step_span(last: float, total: int | None) -> Span:

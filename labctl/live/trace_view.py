@@ -64,6 +64,7 @@ class TraceView(PlotWidget):
         self._shown: tuple[Span, Span] | None = None
         self._span: Span | None = None
         self._spanned = 0
+        self._passes, self._pointed_id = 0, 0.0
         self._total: int | None = None
         self._drawn = 0.0
         self.by_hand = False
@@ -144,6 +145,8 @@ class TraceView(PlotWidget):
     def redraw(self, total_steps: int | None) -> None:
         """Draw what the table holds; `total_steps` the run will have, if it is known."""
         self._total = total_steps
+        if self._passes != self._table.thinning.passes:
+            self._begin_again()
         if not self.by_hand:
             self._reach_out()
         along, steps = self.along(), self._table.step.values
@@ -152,7 +155,10 @@ class TraceView(PlotWidget):
         for field, line in zip(self._panel.fields, self.lines, strict=False):
             line.draw(along[visible], self._values(field)[visible])
         if self.errors:
-            self.errors.draw(along[visible], self._values(self._panel.fields[0])[visible], self.span.high)
+            dots = self._table.drawn(self._panel.fields[0])
+            along, values = along[dots], self._values(self._panel.fields[0])[dots]
+            visible = self._visible(along)
+            self.errors.draw(along[visible], values[visible], self.span.high)
         if self.record is not None and self.record >= steps.size:
             self.point_at(None)
 
@@ -173,6 +179,8 @@ class TraceView(PlotWidget):
         if record is None:
             self.cross.hide()
         else:
+            ids = self._table.ids.values
+            self._pointed_id = float(ids[record]) if ids.size else 0.0
             self.cross.show(float(self.along()[record]), float(self._values(self._panel.fields[0])[record]))
         self.pointed.emit(record)
 
@@ -223,6 +231,17 @@ class TraceView(PlotWidget):
         (low, high), _ = self.box.viewRange()
         self.zoomed.emit(low, high)
 
+    def _begin_again(self) -> None:
+        """Find what is known by its place among the records, after some were left out."""
+        self._passes = self._table.thinning.passes
+        if not self._panel.is_error:
+            self._spanned = 0
+        if self.record is not None:
+            # Where the record itself is gone, the next one that is kept takes its place.
+            ids = self._table.ids.values
+            place = int(np.searchsorted(ids, self._pointed_id))
+            self.point_at(place if place < ids.size else None)
+
     def _reach_out(self) -> None:
         """Move the ends of the axes if the traces need it."""
         steps = self._table.step.values
@@ -230,9 +249,10 @@ class TraceView(PlotWidget):
             for field in self._panel.fields:
                 self._span = value_span(self._values(field)[self._spanned :], self._span)
             self._spanned = steps.size
-        elif self._span is None or steps.size >= 1.25 * self._spanned:
-            self._span = error_span(self._values(self._panel.fields[0]), self._tolerance, self._span)
-            self._spanned = steps.size
+        elif self._span is None or self._table.count >= 1.25 * self._spanned:
+            errors = self._values(self._panel.fields[0])[self._table.even]
+            self._span = error_span(errors, self._tolerance, self._span)
+            self._spanned = self._table.count
         along = self._along_span()
         if self._shown != (along, self.span):
             self._shown = along, self.span
