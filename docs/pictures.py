@@ -15,11 +15,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from labctl.console import print_lines
-from labctl.demo_pictures import write_weights
+from labctl.demo_pictures import write_picture, write_weights
 from labctl.live.screenshots import Camera, View
 from labctl.run_reader import find_run
 
@@ -73,14 +72,6 @@ PICTURES = {
 }
 
 
-def chart() -> Image.Image:
-    """Return a picture of 192 x 256 pixels: rings that grow finer outwards, and a ramp of greys."""
-    rows, columns = np.mgrid[0:192, 0:256]
-    rings = 0.5 + 0.5 * np.cos(((columns - 128) ** 2 + (rows - 96) ** 2) / 160)
-    rings[168:184, 16:240] = np.linspace(0, 1, 224)
-    return Image.fromarray(np.rint(255 * rings).astype(np.uint8))
-
-
 def make(names: list[str], out: Path) -> list[str]:
     """Run what the pictures show, take them, and return a line about each.
 
@@ -92,7 +83,7 @@ def make(names: list[str], out: Path) -> list[str]:
     said: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        chart().save(folder / CHART)
+        write_picture(192, folder / CHART)
         write_weights(64, folder / WEIGHTS)
         (folder / TRIP).write_text('[[fault]]\nkind = "trip"\nchannel = "board"\nstep = 20\n', encoding="utf-8")
         os.chdir(folder)

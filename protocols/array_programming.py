@@ -74,6 +74,7 @@ _TABLE = (
     "accepted",
     "given_up",
     "still",
+    "vain",
     "looks",
     "bursts",
     "before",
@@ -163,7 +164,7 @@ class ArrayWriter:
         self._reader = reader or self._reader
         self._checks, self._done = 0, False
         self._cells["before"] += self._cells["bursts"]
-        for name in ("accepted", "given_up", "still", "looks", "bursts"):
+        for name in ("accepted", "given_up", "still", "vain", "looks", "bursts"):
             self._cells[name][:] = 0.0
         self._trace[:] = np.nan
         self._round, self._best, self._stalled = 0, (float(len(self._target)), float(LEVELS)), 0
@@ -291,10 +292,10 @@ class ArrayWriter:
 
     def _give_up_at_ends(self, pending: Mask, error: Array) -> Mask:
         """Give up cells that stand where most others stood still on the same way; return which."""
-        stood = (self._cells["given_up"] > 0) & (self._cells["still"] >= STANDSTILL)
+        stood = (self._cells["given_up"] > 0) & (self._cells["still"] >= STANDSTILL) & (self._cells["vain"] == 0)
         vain = pending & stand_at_ends(self._filter.state, error, stood)
         self._cells["given_up"][vain] = 1.0
-        self._cells["still"][vain] = STANDSTILL
+        self._cells["vain"][vain] = 1.0  # no burst has shown that it stands still: it is no sign of an end for others
         return vain
 
     def _pulse(self, sign: Array, goal: Array) -> Counts:

@@ -25,7 +25,8 @@ the Ru-azo film."""
 def usual_shape(parameters: ProductParameters) -> tuple[int, int]:
     """Return how many rows and columns take part."""
     p, most = parameters, QUICK_LINES if parameters.quick else USUAL_LINES
-    return min(p.rows or USUAL_LINES - p.row, most), min(p.columns or USUAL_LINES - p.column, most)
+    rows, columns = p.rows or USUAL_LINES - p.row, p.columns or USUAL_LINES - p.column
+    return max(1, min(rows, most)), max(1, min(columns, most))  # a region beyond a usual die is one all the same
 
 
 def usual_rounds(most: int, is_effective: bool) -> int:

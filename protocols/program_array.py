@@ -105,7 +105,8 @@ class CellProgrammed:
     `conductance` is its last read, `estimate` weighs that with what was known before; `error` is the estimate's
     distance from the target, `sigma` its standard deviation, `reader_error` included. `errors` are those of its first
     reads: before any burst, and after each. `one_level` is the distance of two levels. `rounds` is how many the array
-    has taken so far. `calibration` is the board's. `boot` and `delivered` are the board's counters after the round.
+    has taken so far, with `effective` those of the second stage once that has begun. `calibration` is the board's.
+    `boot` and `delivered` are the board's counters after the round.
     """
 
     row: int

@@ -21,6 +21,7 @@ from labctl.limits import WithinEnvelope
 from labctl.protocol import Criterion, Outcome, Parameters, Protocol, StepEnd, judge
 from labctl.smu_data import SourceSetup
 from labctl.units import Count, Fraction, Levels, Ohms, Seconds, Siemens, Volts, Written, format_quantity
+from protocols.cell_parameters import READ_GRID
 from protocols.cell_reader import BoardReader, CellReader, ReadScale, SmuReader
 from protocols.level_writer import Aim, Arrival, LevelWriter, WriterMemory
 from protocols.published_film import CONDUCTION_VOLTAGE
@@ -42,8 +43,6 @@ GAIN_SPREAD = 0.3
 """Relative spread of the first guess of a gain: ours; devices of another make differ more, and are learned, too."""
 QUICK_LEVELS = 64
 """Levels of a quick run."""
-READ_GRID = 15.259e-6
-"""Step of a read voltage (V): 16 bit over 1 V, as the board's specification has it."""
 HALF_MOVED = 12**-0.5 / 2
 """Standard deviation of a state that lies anywhere in half of the way by which a read moves it, as a share of it."""
 PASS_SHARE = 0.995

@@ -263,7 +263,8 @@ def check_options(words: list[str]) -> None:
     text = help_of(*calls)
     for word in words[1 + len(calls) :]:
         name = word.partition("=")[0]
-        assert not name.startswith("-") or re.search(rf"{name}\b", text), f"{' '.join(words)}: no option {name}"
+        known = re.search(rf"(?<![\w-]){name}(?![\w-])", text)
+        assert not name.startswith("-") or known, f"{' '.join(words)}: no option {name}"
 
 
 @functools.cache

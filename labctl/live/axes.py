@@ -31,6 +31,10 @@ _NO_PREFIX = ("", "levels", "degC")
 _WITHIN = (1.0, 2.0, 5.0)
 """Ticks of a decade where a logarithmic axis spans less than two."""
 
+_DECADES = 300.0
+"""Powers of ten of the numbers that have a tick: floats end soon beyond."""
+_CLOSEST = 1e-9
+"""Decades below which a stretch of a logarithmic axis has no ticks: their numbers would differ by rounding only."""
 _NARROW = 0.5
 """Decades up to which a logarithmic axis has evenly spaced numbers: hardly any other would lie on it."""
 
@@ -71,14 +75,8 @@ class FittingAxis(AxisItem):
             self.labelText = whole
 
 
-class StepAxis(AxisItem):
-    """A bottom axis of whole numbers: steps, or how many."""
-
-    def __init__(self, label: str) -> None:
-        super().__init__("bottom", maxTickLength=-4)
-        self.setStyle(hideOverlappingLabels=False)
-        self.enableAutoSIPrefix(False)
-        self._label = label
+class WholeAxis(AxisItem):
+    """An axis of whole numbers."""
 
     @override
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
@@ -88,6 +86,16 @@ class StepAxis(AxisItem):
     @override
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         return [f"{round(value):,}" for value in values]
+
+
+class StepAxis(WholeAxis):
+    """A bottom axis of whole numbers: steps, or how many."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__("bottom", maxTickLength=-4)
+        self.setStyle(hideOverlappingLabels=False)
+        self.enableAutoSIPrefix(False)
+        self._label = label
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
@@ -112,7 +120,7 @@ class SecondsAxis(AxisItem):
         self.setLabel(self._label, units="s", color=theme.quiet)
 
 
-class LineAxis(AxisItem):
+class LineAxis(WholeAxis):
     """A left axis of whole numbers: lines of the crossbar, steps, or 0 and 1."""
 
     def __init__(self, label: str) -> None:
@@ -120,15 +128,6 @@ class LineAxis(AxisItem):
         self.enableAutoSIPrefix(False)
         self.setWidth(VALUE_WIDTH)
         self._label = label
-
-    @override
-    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
-        spacings = super().tickSpacing(minVal, maxVal, size)
-        return [(spacing, offset) for spacing, offset in spacings[:1] if spacing >= 1] or [(1.0, 0.0)]
-
-    @override
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        return [f"{round(value):,}" for value in values]
 
     def apply(self, theme: Theme) -> None:
         """Take the colours of `theme`."""
@@ -198,6 +197,9 @@ def hear_range(box: ViewBox, axes: tuple[AxisItem, AxisItem]) -> None:
 
 def log_ticks(low: float, high: float) -> list[float]:
     """Return where ticks stand along an axis from 10^`low` to 10^`high`, as powers of ten."""
+    low, high = max(low, -_DECADES), min(high, _DECADES)
+    if high - low < _CLOSEST:
+        return []
     if high - low < _NARROW:
         step = round_up((10.0**high - 10.0**low) / 5)
         first, last = math.ceil(10.0**low / step), math.floor(10.0**high / step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
@@ -205,7 +206,11 @@ def tripped(follower: Follower) -> set[str]:
         return set()
     message = str(said.get("message", ""))
     known = instruments(follower.manifest)
-    return {one.name for one in known if one.address != "–" and one.address in message}
+    return {
+        one.name
+        for one in known
+        if one.address != "–" and re.search(rf"(?<![\w/:]){re.escape(one.address)}(?!\w)", message)
+    }
 
 
 def limits(manifest: Mapping[str, Any]) -> list[Figure]:

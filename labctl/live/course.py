@@ -56,6 +56,8 @@ class Course:
 
     def time_at(self, step: float) -> float:
         """Return the bench time (s) when `step` had ended; 0 before the first."""
+        if self._is_thinned:
+            return float(np.interp(step, self._numbers.values, self._times.values, left=0.0))
         count = int(np.searchsorted(self._numbers.values, step, side="right"))
         return float(self._times.values[count - 1]) if count else 0.0
 

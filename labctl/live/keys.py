@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
+from shiboken6 import isValid
 from typing_extensions import override
 
 from labctl.live.cards import Card
@@ -111,7 +112,7 @@ class KeysCard(Card):
     def close_again(self) -> None:
         """Hide, and give the keys back to whom they were taken from."""
         self.hide()
-        if self._before is not None:
+        if self._before is not None and isValid(self._before):  # the pages may have been replaced meanwhile
             self._before.setFocus()
 
     @override

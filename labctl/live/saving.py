@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,8 @@ class Saver:
         self._say(said)
 
     def _dialog(self, name: str) -> tuple[str, str]:
-        return QFileDialog.getSaveFileName(self._window, f"save {name}", f"{name.replace(' ', '-')}.png", _KINDS)
+        proposed = re.sub(r"[ /:\\]", "-", name)  # a title such as "I/V" would be a folder
+        return QFileDialog.getSaveFileName(self._window, f"save {name}", f"{proposed}.png", _KINDS)
 
 
 def _write(file: Path, widget: QWidget, csv: Callable[[], str]) -> str:

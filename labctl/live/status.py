@@ -158,7 +158,9 @@ def show_value(value: object, column: Column) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time for people: "180 ms", "42.3 s", "12 min 5 s", "3 h 20 min", "2 d 4 h"."""
+    """Return a length of time for people: "180 ms", "42.3 s", "12 min 5 s", "3 h 20 min", "2 d 4 h"; a dash for NaN."""
+    if not math.isfinite(seconds):
+        return "–"
     if seconds < 1:
         return format_quantity(seconds, "s", 3)
     if seconds < 59.95:

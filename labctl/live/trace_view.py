@@ -122,6 +122,7 @@ class TraceView(PlotWidget):
         self._span, self._spanned = None, 0
         self.follow()
         hear_range(self.box, self._axes)
+        self.point_at(self.record)
 
     @property
     def log(self) -> bool:

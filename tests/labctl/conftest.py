@@ -53,9 +53,9 @@ def labctl(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytes
     """Run labctl with these arguments, in the test's own folder."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: str) -> Done:
+    def call(*arguments: object) -> Done:
         with pytest.raises(SystemExit) as ended:
-            main(arguments)
+            main([str(argument) for argument in arguments])
         captured = capfd.readouterr()
         return Done(int(ended.value.code or 0), captured.out, captured.err)
 

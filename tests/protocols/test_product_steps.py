@@ -10,7 +10,10 @@ import pytest
 from labctl.backend import BackendOptions
 from labctl.engine import Watcher, run
 from labctl.plan import RunRequest
+from labctl.protocol import read_parameters
 from labctl.run_reader import RunReader
+from protocols.product_steps import usual_shape
+from protocols.vmm import VmmParameters
 
 
 def steps(data: Path, protocol: str, **settings: str) -> tuple[int, int]:
@@ -42,3 +45,8 @@ def test_a_run_that_programs_nothing_announces_its_steps(
 def test_rounds_of_programming_are_about_as_many_as_announced(tmp_path: Path, protocol: str) -> None:
     announced, taken = steps(tmp_path, protocol)
     assert abs(announced - taken) <= 3
+
+
+def test_a_region_beyond_the_usual_lines_of_a_die_has_a_shape() -> None:
+    assert usual_shape(read_parameters(VmmParameters, {"row": "70", "column": "64"})) == (1, 1)
+    assert usual_shape(read_parameters(VmmParameters, {"row": "60", "columns": "5"})) == (4, 5)

@@ -79,3 +79,11 @@ def test_looking_back_shows_the_run_as_it_was(
     follower.look_back(None)
     assert (follower.shown_steps, follower.shown_time) == (3, pytest.approx(0.03))
     assert table.shown[3] == 0.3
+
+
+def test_the_time_of_a_step_that_is_not_kept_lies_between_those_that_are() -> None:
+    course = Course()
+    course.extend([(step, 0.5 * step) for step in range(1, 200_003)])
+    assert course.time_at(1000) == course.times_of(np.array([1000.0]))[0] == pytest.approx(500)
+    assert course.time_at(1001) == pytest.approx(500.5)
+    assert course.time_at(0) == 0

@@ -149,7 +149,6 @@ def test_the_crosshair_says_what_is_recorded_there(window: LiveWindow, card: Tra
         assert view.record == record
     assert "step 2, 1.0 s: conductance 1 mS, target 100 µS" in texts(card)
     window.body.switches.in_levels.click()
-    view.point_at(3)
     assert f"conductance {SCALE.level(1e-3):,.0f} levels" in texts(card)
     QApplication.sendEvent(view, QEvent(QEvent.Type.Leave))
     assert not any(line.isVisible() for line in view.cross.lines)
@@ -211,3 +210,8 @@ def test_ticks_of_a_logarithmic_axis_have_their_unit(
     axis = ValueAxis("g", unit, log=True)
     axis.apply(LIGHT)
     assert axis.tickStrings(places, 1.0, 1.0) == expected
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1000.0, 1000.0), (400.0, 401.0), (2.0, 2.0 + 1e-12), (-500.0, -400.0)])
+def test_a_logarithmic_axis_can_be_zoomed_anywhere(low: float, high: float) -> None:
+    assert all(10.0**tick > 0 for tick in log_ticks(low, high))

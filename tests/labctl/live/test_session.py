@@ -208,6 +208,13 @@ def test_an_instrument_that_tripped_is_named(window: LiveWindow, writer: RunWrit
     window.refresh()
     page.refresh()
     assert page.table.trips["smu"].text() == "tripped"
+    for other in ("TCPIP0::10", "TCPIP0::1x", "TCPIP0"):
+        error = {"type": "BoardTrippedError", "message": f"board at {other} answered with SAFE_STATE"}
+        writer.set_state(NOW, "failed", {"error": error})
+        page._looked = -10.0  # pyright: ignore[reportPrivateUsage]
+        window.refresh()
+        page.refresh()
+        assert page.table.trips["smu"].text() == "none"
     assert "failed" in page.log.toPlainText()
 
 

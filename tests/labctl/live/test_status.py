@@ -133,3 +133,7 @@ def test_lengths_of_time_are_for_people(seconds: float, text: str) -> None:
 def test_a_long_text_is_cut() -> None:
     assert len(one_line("x" * 5000)) == 300
     assert one_line("x" * 5000).endswith("…")
+
+
+def test_a_time_that_nobody_knows_is_a_dash() -> None:
+    assert duration(math.nan) == "–"

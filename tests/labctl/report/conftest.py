@@ -18,12 +18,15 @@ from labctl.figure import Axis, Band, Figure, Panel, curve
 from labctl.instruments import Identity, ProbeBoard
 from labctl.protocol import Criterion, Outcome, Parameters, Protocol, judge, read_parameters
 from labctl.provenance import Asked, manifest
+from labctl.report.palette import DARK, LIGHT, Palette
 from labctl.run_cost import Cost
 from labctl.run_end import end_detail
 from labctl.store import RunWriter, make_run_folder, write_manifest
 from labctl.units import Count, Fraction, Seconds, Siemens, Volts
 
 BEGAN = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
+PNG = {palette: b"\x89PNG\r\n\x1a\n" + name for palette, name in ((LIGHT, b"light"), (DARK, b"dark"))}
+"""What stands for a drawn figure."""
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e&"
 
 
@@ -147,3 +150,20 @@ def _write(folder: Path, end: str, points: list[Point], parameters: SlopeParamet
         outcome = _summarise(points, parameters)
         error = None if end == "finished" else RuntimeError(f"it broke {HOSTILE}")
         writer.set_state(BEGAN + timedelta(seconds=90), end, end_detail(None if end == "failed" else outcome, error))
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw at once, where it is not the drawing that is tested."""
+    if "drawn" in request.fixturenames:
+        return
+
+    def render(figure: Figure, palette: Palette, kinds: Sequence[str], *rest: object) -> dict[str, bytes]:
+        return {kind: PNG[palette] if kind == "png" else b"%PDF" for kind in kinds}
+
+    monkeypatch.setattr("labctl.report.drawing.render", render)
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Let matplotlib draw."""
